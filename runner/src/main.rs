@@ -1,0 +1,2 @@
+//! The `gambol` binary.
+fn main() {}

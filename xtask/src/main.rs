@@ -1,0 +1,2 @@
+//! Set-up and maintenance commands.
+fn main() {}
