@@ -1,1 +1,83 @@
-//! Gambol: agents.
+//! Gambol's agents: policies, learners and evaluation methods.
+//!
+//! Environments are seen only through the batch interface of `gambol-envs`.
+//! All that needs libtorch sits in [`torch`], behind the feature of that name; everything else builds without it.
+
+use std::fmt;
+
+use gambol_envs::registry::{Registered, Registry};
+use gambol_envs::seed::Streams;
+use gambol_envs::spec::EnvSpec;
+use thiserror::Error;
+
+pub mod learner;
+pub mod policy;
+pub mod rollout;
+pub mod scripted;
+
+use learner::Learner;
+use policy::Policy;
+
+/// Why an agent cannot be built for an environment: every problem at once.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("{}", .problems.join("; "))]
+pub struct AgentError {
+    /// One sentence each, naming the field or the mismatch.
+    pub problems: Vec<String>,
+}
+
+impl AgentError {
+    /// One problem.
+    pub fn new(problem: impl Into<String>) -> Self {
+        Self { problems: vec![problem.into()] }
+    }
+}
+
+/// Where tensors live.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Device {
+    /// CUDA when libtorch has it, else the CPU.
+    #[default]
+    Auto,
+    /// The CPU.
+    Cpu,
+    /// The CUDA device of that number; refused when libtorch does not have it.
+    Cuda(usize),
+}
+
+/// What an agent is built for.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting<'a> {
+    /// The environment's typed facts.
+    pub spec: &'a EnvSpec,
+    /// Instances in the training batch; a policy must act for any number of them.
+    pub envs: usize,
+    /// The run's streams.
+    pub streams: Streams,
+    /// Where tensors live.
+    pub device: Device,
+    /// Environment steps that training will make in all, for schedules; 0 when nothing is trained.
+    pub total_steps: u64,
+}
+
+/// A built agent.
+pub enum Agent {
+    /// Acts and does not learn.
+    Policy(Box<dyn Policy>),
+    /// Acts and learns.
+    Learner(Box<dyn Learner>),
+}
+
+/// A configured agent, as a scenario file names it.
+pub trait AgentFactory: fmt::Debug + Send + Sync {
+    /// Builds the agent for an environment.
+    ///
+    /// # Errors
+    /// Every problem of the configuration, and every fact of the environment that does not fit.
+    fn build(&self, setting: &Setting<'_>) -> Result<Agent, AgentError>;
+}
+
+/// Every agent of this crate; a user's own are added with [`Registry::register`].
+pub fn registry() -> Registry<dyn AgentFactory> {
+    Registry::new(vec![scripted::Random::entry(), scripted::Collector::entry()])
+}

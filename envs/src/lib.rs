@@ -1,1 +1,71 @@
-//! Gambol: envs.
+//! Gambol's environments: an ECS simulator, and the games that run on it.
+//!
+//! This crate knows no tensors, files, clocks or terminal; its only threads are rayon's around shards.
+//! Everything outside sees an environment through [`BatchEnv`](batch::BatchEnv).
+
+use std::fmt;
+use std::ops::Range;
+
+use thiserror::Error;
+
+pub mod batch;
+pub mod ecs;
+pub mod foraging;
+pub mod registry;
+pub mod snapshot;
+pub mod spec;
+
+pub mod seed;
+
+use batch::BatchEnv;
+use registry::{Registered, Registry};
+use seed::Streams;
+use spec::EnvSpec;
+
+/// Why an environment cannot be built as configured: every problem at once.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("{}", .problems.join("; "))]
+pub struct BuildError {
+    /// One sentence each, starting with the field's name in backticks.
+    pub problems: Vec<String>,
+}
+
+impl BuildError {
+    /// `Ok` when there is no problem.
+    ///
+    /// # Errors
+    /// The problems, if any.
+    pub fn check(problems: Vec<String>) -> Result<(), Self> {
+        if problems.is_empty() { Ok(()) } else { Err(Self { problems }) }
+    }
+}
+
+/// A configured environment, as a scenario file names it.
+pub trait EnvFactory: fmt::Debug + Send + Sync {
+    /// The typed facts.
+    ///
+    /// # Errors
+    /// Every problem of the configuration.
+    fn spec(&self) -> Result<EnvSpec, BuildError>;
+
+    /// A batch with one instance for each global lane in `lanes`, `shard` instances to a world.
+    ///
+    /// The shard size changes nothing but speed.
+    ///
+    /// # Errors
+    /// Every problem of the configuration.
+    fn build(
+        &self,
+        lanes: Range<u32>,
+        shard: usize,
+        streams: Streams,
+    ) -> Result<Box<dyn BatchEnv>, BuildError>;
+}
+
+/// Instances in one ECS world unless told otherwise: enough to hide a schedule's fixed cost, small enough for L2.
+pub const SHARD: usize = 256;
+
+/// Every environment of this crate; a user's own are added with [`Registry::register`].
+pub fn registry() -> Registry<dyn EnvFactory> {
+    Registry::new(vec![foraging::Foraging::entry()])
+}

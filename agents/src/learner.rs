@@ -1,0 +1,206 @@
+//! Learners: policies that improve from rollouts.
+
+use std::collections::BTreeMap;
+
+use thiserror::Error;
+
+use crate::policy::{Policy, PolicyError};
+use crate::rollout::Rollout;
+
+/// Numbers that a learner reports after an update, by name, in the order in which they are to be shown.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Report {
+    /// Name, such as `loss` or `epsilon`, and value.
+    pub values: Vec<(&'static str, f64)>,
+}
+
+/// Why learning stopped.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum LearnError {
+    /// A loss or a gradient is not a finite number; parameters are as before the update.
+    #[error("{what} is {value} at update {update}; the parameters were left as they were")]
+    NotFinite {
+        /// Which quantity.
+        what: &'static str,
+        /// The offending number.
+        value: f64,
+        /// Number of the update.
+        update: u64,
+    },
+    /// A rollout does not fit the learner.
+    #[error("{what}: expected {expected}, found {found}")]
+    Shape {
+        /// Which quantity.
+        what: &'static str,
+        /// What the learner was built for.
+        expected: usize,
+        /// What came.
+        found: usize,
+    },
+    /// A saved learner does not fit this one.
+    #[error("the checkpoint does not fit: {0}")]
+    Checkpoint(String),
+    /// libtorch reported an error.
+    #[error("libtorch: {0}")]
+    Torch(String),
+    /// A policy inside the learner could not act.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// Anything else, from a learner of another crate.
+    #[error("{0}")]
+    Other(String),
+}
+
+/// The numbers of one saved tensor.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Values {
+    /// 32-bit floats.
+    F32(Vec<f32>),
+    /// 64-bit floats.
+    F64(Vec<f64>),
+    /// 64-bit integers, for counters and positions.
+    I64(Vec<i64>),
+    /// Bytes, for masks and saved lanes.
+    U8(Vec<u8>),
+}
+
+/// A saved tensor: its shape and its numbers, row-major.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Saved {
+    /// Length along each axis.
+    pub shape: Vec<usize>,
+    /// As many numbers as the shape says.
+    pub values: Values,
+}
+
+/// Everything that decides a learner's future, by name; the runner writes it as safetensors.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Checkpoint {
+    /// Tensors by name, such as `online.0.weight`; ordered, so that files and digests are the same every time.
+    pub tensors: BTreeMap<String, Saved>,
+}
+
+impl Checkpoint {
+    /// Adds a vector of 32-bit floats.
+    pub fn put_f32(&mut self, name: impl Into<String>, shape: &[usize], values: Vec<f32>) {
+        self.tensors
+            .insert(name.into(), Saved { shape: shape.to_vec(), values: Values::F32(values) });
+    }
+
+    /// Adds a vector of 64-bit floats.
+    pub fn put_f64(&mut self, name: impl Into<String>, shape: &[usize], values: Vec<f64>) {
+        self.tensors
+            .insert(name.into(), Saved { shape: shape.to_vec(), values: Values::F64(values) });
+    }
+
+    /// Adds counters.
+    pub fn put_i64(&mut self, name: impl Into<String>, values: Vec<i64>) {
+        let shape = vec![values.len()];
+        self.tensors.insert(name.into(), Saved { shape, values: Values::I64(values) });
+    }
+
+    /// Adds bytes.
+    pub fn put_u8(&mut self, name: impl Into<String>, values: Vec<u8>) {
+        let shape = vec![values.len()];
+        self.tensors.insert(name.into(), Saved { shape, values: Values::U8(values) });
+    }
+
+    fn find(&self, name: &str) -> Result<&Saved, LearnError> {
+        self.tensors.get(name).ok_or_else(|| LearnError::Checkpoint(format!("`{name}` is missing")))
+    }
+
+    /// The 32-bit floats of that name, which must have this shape.
+    ///
+    /// # Errors
+    /// [`LearnError::Checkpoint`] when it is missing, of another type or another shape.
+    pub fn f32(&self, name: &str, shape: &[usize]) -> Result<&[f32], LearnError> {
+        match self.find(name)? {
+            Saved { shape: found, values: Values::F32(values) } if found == shape => Ok(values),
+            other => Err(mismatch(name, &format!("f32 {shape:?}"), other)),
+        }
+    }
+
+    /// The 64-bit floats of that name, which must have this shape.
+    ///
+    /// # Errors
+    /// [`LearnError::Checkpoint`] when it is missing, of another type or another shape.
+    pub fn f64(&self, name: &str, shape: &[usize]) -> Result<&[f64], LearnError> {
+        match self.find(name)? {
+            Saved { shape: found, values: Values::F64(values) } if found == shape => Ok(values),
+            other => Err(mismatch(name, &format!("f64 {shape:?}"), other)),
+        }
+    }
+
+    /// The counters of that name.
+    ///
+    /// # Errors
+    /// [`LearnError::Checkpoint`] when it is missing or of another type.
+    pub fn i64(&self, name: &str) -> Result<&[i64], LearnError> {
+        match self.find(name)? {
+            Saved { values: Values::I64(values), .. } => Ok(values),
+            other => Err(mismatch(name, "i64", other)),
+        }
+    }
+
+    /// The bytes of that name.
+    ///
+    /// # Errors
+    /// [`LearnError::Checkpoint`] when it is missing or of another type.
+    pub fn u8(&self, name: &str) -> Result<&[u8], LearnError> {
+        match self.find(name)? {
+            Saved { values: Values::U8(values), .. } => Ok(values),
+            other => Err(mismatch(name, "u8", other)),
+        }
+    }
+}
+
+fn mismatch(name: &str, expected: &str, found: &Saved) -> LearnError {
+    let kind = match found.values {
+        Values::F32(_) => "f32",
+        Values::F64(_) => "f64",
+        Values::I64(_) => "i64",
+        Values::U8(_) => "u8",
+    };
+    LearnError::Checkpoint(format!("`{name}` is {kind} {:?}, expected {expected}", found.shape))
+}
+
+/// A policy that explores and learns.
+///
+/// The driver repeats: collect [`rollout_steps`](Self::rollout_steps) batch steps with `act`, then call `learn`.
+/// Everything random inside `learn` comes from the streams that the learner was built with, at positions that
+/// [`save`](Self::save) records.
+pub trait Learner: Policy {
+    /// Batch steps of one rollout.
+    fn rollout_steps(&self) -> usize;
+
+    /// Learns from a rollout.
+    ///
+    /// # Errors
+    /// [`LearnError`]; the learner is then as it was before the call.
+    fn learn(&mut self, rollout: &Rollout) -> Result<Report, LearnError>;
+
+    /// A frozen copy that acts without libtorch; `greedy` asks for the best action instead of a drawn one.
+    ///
+    /// # Errors
+    /// [`LearnError`] when parameters cannot be read from the device.
+    fn policy(&self, greedy: bool) -> Result<Box<dyn Policy>, LearnError>;
+
+    /// Everything that decides the learner's future: parameters, optimiser, replay, counters.
+    ///
+    /// # Errors
+    /// [`LearnError`] when parameters cannot be read from the device.
+    fn save(&self) -> Result<Checkpoint, LearnError>;
+
+    /// Takes back what [`save`](Self::save) gave; training then goes on to the bit.
+    ///
+    /// # Errors
+    /// [`LearnError::Checkpoint`]; the learner is then as it was before the call.
+    fn load(&mut self, checkpoint: &Checkpoint) -> Result<(), LearnError>;
+
+    /// The parameters alone, for the run's digest and for use elsewhere.
+    ///
+    /// # Errors
+    /// [`LearnError`] when parameters cannot be read from the device.
+    fn parameters(&self) -> Result<Checkpoint, LearnError>;
+}
