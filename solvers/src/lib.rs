@@ -1,1 +1,20 @@
-//! Gambol: solvers.
+//! Gambol's ground floor: descriptions of games, equilibria, the Risk-Averse Equilibrium, and the
+//! addressed randomness that every layer draws from.
+//!
+//! Mathematics only: nothing here touches files, clocks, tensors or an ECS.
+
+pub mod game;
+pub mod nash;
+mod registry;
+pub mod seed;
+pub mod solution;
+
+registry::registry! {
+    /// Every solver that a command line or a scenario may name, with its parameters.
+    ///
+    /// A new solver is one file and one line here.
+    SolverConfig {
+        /// All pure Nash equilibria.
+        Pure => nash::pure::Pure,
+    }
+}

@@ -1,0 +1,3 @@
+//! Nash equilibria.
+
+pub mod pure;
