@@ -59,7 +59,8 @@ def length(spans: list[Span]) -> int:
 class Progress:
     """Bytes, percent and speed: one line that rewrites itself, or a line for every tenth."""
 
-    def __init__(self, label: str, done: int, total: int, out=sys.stderr) -> None:
+    def __init__(self, label: str, done: int, total: int, out=None) -> None:
+        out = out or sys.stderr
         self.label, self.done, self.total, self.out = label, done, total, out
         self._live = out.isatty()
         self._begun, self._first, self._shown = time.monotonic(), done, None
@@ -104,9 +105,12 @@ class RemoteFile(io.RawIOBase):
     there. Both survive a kill: the journal is only written after the bytes it speaks of.
     """
 
-    def __init__(self, http_: Http, url: str, part: pathlib.Path, size: int, patience=1.0) -> None:
+    def __init__(
+        self, http_: Http, url: str, part: pathlib.Path, size: int, label="file", patience=1.0
+    ) -> None:
         super().__init__()
-        self._http, self._url, self._size, self._patience = http_, url, size, patience
+        self._http, self._url, self._size = http_, url, size
+        self._label, self._patience = label, patience
         self._part, self._journal = part, part.with_suffix(".journal")
         self._position = 0
         self._ranges = True
@@ -149,15 +153,15 @@ class RemoteFile(io.RawIOBase):
 
     # Fetching.
 
-    def fetch(self, spans: list[Span], label: str | None = None) -> None:
-        """Makes the bytes of `spans` be here; with a label, shows how far it is."""
+    def fetch(self, spans: list[Span], show=False) -> None:
+        """Makes the bytes of `spans` be here, and shows how far it is."""
         if not missing(spans, self._have):
             return
         spans = [(a // BLOCK * BLOCK, min(-(-b // BLOCK) * BLOCK, self._size)) for a, b in spans]
         progress = None
-        if label is not None:
+        if show:
             total = length(spans)
-            progress = Progress(label, total - length(missing(spans, self._have)), total)
+            progress = Progress(self._label, total - length(missing(spans, self._have)), total)
         failures = 0
         while True:
             gaps = missing(spans if self._ranges else [(0, self._size)], self._have)
@@ -169,7 +173,7 @@ class RemoteFile(io.RawIOBase):
             except NoRanges:
                 # Nothing can be resumed either, so the whole file comes in one go.
                 self._ranges, self._have = False, []
-                progress = Progress(f"{label or self._part.stem} (whole file)", 0, self._size)
+                progress = Progress(f"{self._label} (whole file)", 0, self._size)
             except (OSError, http.client.HTTPException) as error:
                 code = getattr(error, "code", None)
                 if code is not None and code < 500 and code not in (408, 429):

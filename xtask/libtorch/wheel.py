@@ -110,12 +110,12 @@ def install(wheel: Wheel, places: Places, downloads: pathlib.Path, target: pathl
         return True
     for attempt in (1, 2):
         part = downloads / f"{wheel.sha256[:16]}.part"
-        remote = RemoteFile(places.http, found, part, wheel.size)
+        remote = RemoteFile(places.http, found, part, wheel.size, label)
         try:
             with zipfile.ZipFile(remote) as archive:
                 members = [info for info, _ in chosen(archive, wheel)]
                 members += [i for i in archive.infolist() if i.filename.endswith("/RECORD")]
-                remote.fetch(spans(archive, members), label)
+                remote.fetch(spans(archive, members), show=True)
                 extract(archive, wheel, target)
             remote.close()
             return True

@@ -41,7 +41,7 @@ fn is_ready(folder: &Path) -> bool {
 fn python() -> Result<&'static str> {
     for name in ["python3", "python"] {
         let works = program(name)
-            .args(["-c", "import sys; sys.exit(sys.version_info < (3, 8))"])
+            .args(["-c", "import sys; sys.exit(sys.version_info < (3, 9))"])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .status();
@@ -50,7 +50,7 @@ fn python() -> Result<&'static str> {
         }
     }
     bail!(
-        "no Python 3.8 or newer found as `python3` or `python`; libtorch comes from the Python \
+        "no Python 3.9 or newer found as `python3` or `python`; libtorch comes from the Python \
          package index. Install Python with pip, or set LIBTORCH to a libtorch {VERSION}"
     )
 }
