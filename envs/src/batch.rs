@@ -306,6 +306,16 @@ pub trait BatchEnv: Send {
     /// [`BatchError::Lane`], or [`BatchError::Snapshot`] when the bytes are not from this environment.
     fn restore(&mut self, lane: usize, saved: &[u8]) -> Result<(), BatchError>;
 
+    /// From now on keeps the description of the last moment of each episode in this lane, which auto-reset would hide.
+    ///
+    /// # Errors
+    /// [`BatchError::Lane`].
+    fn watch(&mut self, lane: usize) -> Result<(), BatchError>;
+
+    /// What [`describe`](Self::describe) would have said at the end of the last episode that ended in a watched lane;
+    /// `None` when none has ended.
+    fn describe_last(&self, lane: usize) -> Option<&serde_json::Value>;
+
     /// The lane's state in the environment's own words, for traces, replays and error messages.
     ///
     /// # Errors

@@ -6,6 +6,7 @@
 //!
 //! A game implements [`EcsGame`]; a user extends a game from outside with a [`Plugin`].
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use bevy_ecs::change_detection::ContiguousMut;
@@ -193,6 +194,8 @@ struct Shard<G: EcsGame> {
     columns: G::Columns,
     clocks: QueryState<(&'static mut Clock, &'static mut Dice)>,
     rewards: QueryState<&'static mut Reward>,
+    /// Watched lanes, and how their last episodes ended.
+    watched: BTreeMap<usize, Option<Value>>,
     envs: usize,
 }
 
@@ -243,7 +246,7 @@ impl<G: EcsGame> Shard<G> {
         }
         let clocks = world.query();
         let rewards = world.query();
-        Ok(Self { world, step, settle, columns, clocks, rewards, envs })
+        Ok(Self { world, step, settle, columns, clocks, rewards, watched: BTreeMap::new(), envs })
     }
 
     fn clocks(&mut self) -> (&mut [Clock], &mut [Dice]) {
@@ -309,6 +312,11 @@ impl<G: EcsGame> Shard<G> {
                 state: out.last_state,
             };
             game.observe(&mut self.columns, &mut self.world, Scope::Ended, frame);
+        }
+        for (lane, last) in &mut self.watched {
+            if out.ends[*lane].is_over() {
+                *last = Some(game.describe(&mut self.columns, &mut self.world, *lane));
+            }
         }
         self.settle(streams);
         let frame = Frame { observations: out.observations, masks: out.masks, state: out.state };
@@ -502,6 +510,23 @@ impl<G: EcsGame> BatchEnv for Sharded<G> {
             self.restore_unchecked(lane, &before)?;
         }
         result
+    }
+
+    fn watch(&mut self, lane: usize) -> Result<(), BatchError> {
+        let (_, _, shard, within) = self.locate(lane)?;
+        shard.watched.entry(within).or_default();
+        Ok(())
+    }
+
+    fn describe_last(&self, lane: usize) -> Option<&Value> {
+        let mut within = lane;
+        for shard in &self.shards {
+            if within < shard.envs {
+                return shard.watched.get(&within)?.as_ref();
+            }
+            within -= shard.envs;
+        }
+        None
     }
 
     fn describe(&mut self, lane: usize) -> Result<Value, BatchError> {

@@ -15,7 +15,7 @@ pub mod registry;
 pub mod snapshot;
 pub mod spec;
 
-pub mod seed;
+pub use gambol_solvers::seed;
 
 use batch::BatchEnv;
 use registry::{Registered, Registry};

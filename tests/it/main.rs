@@ -1,1 +1,4 @@
 //! The one integration binary.
+
+mod foraging_golden;
+mod foraging_rules;
