@@ -169,6 +169,7 @@ Any one of these helps:
 {listing}
    Another machine fetches them with
    pip download --no-deps --only-binary :all: --python-version 3.11 --platform manylinux_2_28_x86_64 \\
+     --platform manylinux_2_25_x86_64 --platform manylinux_2_17_x86_64 \\
      {wanted}
 3. PyTorch {VERSION} in the Python of this machine: cargo xtask setup --python
 4. A libtorch {VERSION} of your own: LIBTORCH=/its/folder (with include/ and lib/)"""
