@@ -13,6 +13,8 @@ fn main() {
     let version = dir.with_file_name("build-version");
     if version.exists() {
         println!("cargo::rerun-if-changed={}", version.display());
+        let name = fs::read_to_string(&version).unwrap_or_default();
+        println!("cargo::rustc-env=GAMBOL_LIBTORCH={}", name.trim());
     }
     // libtorch finds its own dependencies relative to the place it is loaded from, so that has to be
     // the real folder and not a link to it.

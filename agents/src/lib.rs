@@ -3,6 +3,7 @@
 //! Environments are seen only through the batch interface of `gambol-envs`.
 //! All that needs libtorch sits in [`torch`], behind the feature of that name; everything else builds without it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use gambol_envs::registry::{Registered, Registry};
@@ -10,12 +11,21 @@ use gambol_envs::seed::Streams;
 use gambol_envs::spec::EnvSpec;
 use thiserror::Error;
 
+pub mod choice;
+pub mod frozen;
 pub mod learner;
+pub mod mlp;
+pub mod network;
 pub mod policy;
+mod replay;
 pub mod rollout;
+mod schedule;
 pub mod scripted;
+mod standardise;
+#[cfg(feature = "torch")]
+pub mod torch;
 
-use learner::Learner;
+use learner::{Checkpoint, Learner};
 use policy::Policy;
 
 /// Why an agent cannot be built for an environment: every problem at once.
@@ -58,6 +68,8 @@ pub struct Setting<'a> {
     pub device: Device,
     /// Environment steps that training will make in all, for schedules; 0 when nothing is trained.
     pub total_steps: u64,
+    /// The files that [`AgentFactory::files`] asked for, by the path as the scenario gives it.
+    pub files: &'a BTreeMap<String, Checkpoint>,
 }
 
 /// A built agent.
@@ -70,14 +82,44 @@ pub enum Agent {
 
 /// A configured agent, as a scenario file names it.
 pub trait AgentFactory: fmt::Debug + Send + Sync {
+    /// Parameter files (safetensors) that the agent is made of, as the scenario gives their paths.
+    /// This crate reads no files: the runner reads them and hands them over in [`Setting::files`].
+    fn files(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Builds the agent for an environment.
     ///
     /// # Errors
     /// Every problem of the configuration, and every fact of the environment that does not fit.
     fn build(&self, setting: &Setting<'_>) -> Result<Agent, AgentError>;
+
+    /// A frozen policy from what [`Learner::parameters`] of this agent gave, without libtorch; `greedy` asks for the
+    /// best action instead of a drawn one. An agent that does not learn gives its policy.
+    ///
+    /// # Errors
+    /// What does not fit, or that the learner has no frozen form.
+    fn frozen(
+        &self,
+        setting: &Setting<'_>,
+        _parameters: &Checkpoint,
+        _greedy: bool,
+    ) -> Result<Box<dyn Policy>, AgentError> {
+        match self.build(setting)? {
+            Agent::Policy(policy) => Ok(policy),
+            Agent::Learner(_) => Err(AgentError::new("this learner has no frozen form")),
+        }
+    }
 }
 
 /// Every agent of this crate; a user's own are added with [`Registry::register`].
 pub fn registry() -> Registry<dyn AgentFactory> {
-    Registry::new(vec![scripted::Random::entry(), scripted::Collector::entry()])
+    let mut registry: Registry<dyn AgentFactory> = Registry::new(vec![
+        scripted::Random::entry(),
+        scripted::Collector::entry(),
+        frozen::Frozen::entry(),
+    ]);
+    #[cfg(feature = "torch")]
+    torch::register(&mut registry);
+    registry
 }

@@ -6,6 +6,7 @@ use gambol_envs::spec::{ActionSpace, EnvSpec};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
+use crate::choice::draw_allowed;
 use crate::policy::{ActionBuffer, LaneRngs, Policy, PolicyError, View};
 use crate::{Agent, AgentError, AgentFactory, Setting};
 
@@ -48,20 +49,6 @@ impl AgentFactory for Random {
 struct RandomDiscrete {
     actions: u32,
     masked: bool,
-}
-
-/// Draws one of the actions that a mask row allows.
-///
-/// # Errors
-/// [`PolicyError::NoAction`] when it allows none.
-pub fn draw_allowed(rng: &mut ChaCha8Rng, mask: &[bool], row: usize) -> Result<u16, PolicyError> {
-    let allowed = mask.iter().filter(|&&allowed| allowed).count() as u32;
-    if allowed == 0 {
-        return Err(PolicyError::NoAction { row });
-    }
-    let chosen = below(rng, allowed) as usize;
-    let mut open = mask.iter().enumerate().filter(|(_, allowed)| **allowed);
-    open.nth(chosen).map(|(action, _)| action as u16).ok_or(PolicyError::NoAction { row })
 }
 
 impl Policy for RandomDiscrete {

@@ -1,0 +1,284 @@
+//! A ring of past transitions.
+
+use gambol_envs::batch::{Actions, End};
+use gambol_envs::seed::below;
+use rand_chacha::ChaCha8Rng;
+
+use crate::learner::{Checkpoint, LearnError};
+use crate::rollout::Rollout;
+
+/// Lengths of one joint transition's parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Sizes {
+    pub(crate) agents: usize,
+    pub(crate) obs: usize,
+    pub(crate) actions: usize,
+    /// 0 when nobody asked for the global state.
+    pub(crate) state: usize,
+}
+
+/// The last `capacity` joint transitions; the oldest gives way.
+#[derive(Clone, Debug)]
+pub(crate) struct Replay {
+    sizes: Sizes,
+    capacity: usize,
+    len: usize,
+    /// Where the next transition goes.
+    at: usize,
+    /// `[capacity, agents, obs]`.
+    observations: Vec<f32>,
+    /// `[capacity, agents, obs]`: what was seen after the step, at an episode's end its true last observations.
+    next_observations: Vec<f32>,
+    /// `[capacity, agents, actions]`, 1 for an allowed action; all 1 after an episode's last step.
+    next_masks: Vec<u8>,
+    /// `[capacity, state]`.
+    state: Vec<f32>,
+    /// `[capacity, state]`.
+    next_state: Vec<f32>,
+    /// `[capacity, agents]`.
+    actions: Vec<u8>,
+    /// `[capacity, agents]`.
+    rewards: Vec<f32>,
+    /// `[capacity]`, the numbers of [`End`].
+    ends: Vec<u8>,
+}
+
+/// A drawn batch; the agent is the slowest index, so that separate networks find their rows together.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Batch {
+    /// `[agents, batch, obs + id]`, ids behind the observation when asked for.
+    pub(crate) observations: Vec<f32>,
+    /// As `observations`.
+    pub(crate) next_observations: Vec<f32>,
+    /// `[agents, batch, actions]`: 0 for an allowed action, else [`FORBIDDEN`].
+    pub(crate) next_masks: Vec<f32>,
+    /// `[batch, state]`.
+    pub(crate) state: Vec<f32>,
+    /// `[batch, state]`.
+    pub(crate) next_state: Vec<f32>,
+    /// `[agents, batch]`.
+    pub(crate) actions: Vec<i64>,
+    /// `[agents, batch]`.
+    pub(crate) rewards: Vec<f32>,
+    /// `[batch]`: 1 where the value of what follows counts.
+    pub(crate) follows: Vec<f32>,
+}
+
+/// Added to the value of an action that may not be taken.
+pub(crate) const FORBIDDEN: f32 = -1e30;
+
+impl Replay {
+    pub(crate) fn new(sizes: Sizes, capacity: usize) -> Self {
+        let (agents, obs) = (capacity * sizes.agents, capacity * sizes.agents * sizes.obs);
+        Self {
+            sizes,
+            capacity,
+            len: 0,
+            at: 0,
+            observations: vec![0.0; obs],
+            next_observations: vec![0.0; obs],
+            next_masks: vec![0; agents * sizes.actions],
+            state: vec![0.0; capacity * sizes.state],
+            next_state: vec![0.0; capacity * sizes.state],
+            actions: vec![0; agents],
+            rewards: vec![0.0; agents],
+            ends: vec![0; capacity],
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Stores every transition of a rollout, step by step, lane by lane.
+    ///
+    /// # Errors
+    /// [`LearnError::Shape`] or [`LearnError::NotFinite`]; nothing is stored then.
+    pub(crate) fn push(&mut self, rollout: &Rollout, update: u64) -> Result<(), LearnError> {
+        let Sizes { agents, obs, actions, state } = self.sizes;
+        for (what, expected, found) in [
+            ("agents", agents, rollout.agents),
+            ("observation length", obs, rollout.obs),
+            ("actions", actions, rollout.mask),
+        ] {
+            if expected != found {
+                return Err(LearnError::Shape { what, expected, found });
+            }
+        }
+        if state > 0 && rollout.state_size != state {
+            let (what, expected, found) = ("state length", state, rollout.state_size);
+            return Err(LearnError::Shape { what, expected, found });
+        }
+        let (steps, rows) = (rollout.steps, rollout.rows());
+        check_finite("a reward", &rollout.rewards[..steps * rows], update)?;
+        let moments = (steps + 1) * rows * obs;
+        check_finite("an observation", &rollout.observations[..moments], update)?;
+        for t in 0..steps {
+            let Actions::Discrete(taken) = rollout.actions_at(t) else {
+                return Err(LearnError::Other("the rollout has continuous actions".to_owned()));
+            };
+            let (now, then) = (rollout.view(t), rollout.view(t + 1));
+            for env in 0..rollout.envs {
+                let (end, slot) = (rollout.ends[t * rollout.envs + env], self.at);
+                let team = env * agents..(env + 1) * agents;
+                let over = end.is_over();
+                let own = |all: &[f32], size: usize| -> std::ops::Range<usize> {
+                    debug_assert!(all.len() >= (env + 1) * size);
+                    env * size..(env + 1) * size
+                };
+                let wide = agents * obs;
+                put(&mut self.observations, slot, &now.observations[own(now.observations, wide)]);
+                let last = &rollout.last_observations[t * rows * obs..(t + 1) * rows * obs];
+                let next = if over { last } else { then.observations };
+                put(&mut self.next_observations, slot, &next[own(next, wide)]);
+                if state > 0 {
+                    put(&mut self.state, slot, &now.state[own(now.state, state)]);
+                    let size = rollout.envs * state;
+                    let last = &rollout.last_state[t * size..(t + 1) * size];
+                    let next = if over { last } else { then.state };
+                    put(&mut self.next_state, slot, &next[own(next, state)]);
+                }
+                let width = agents * actions;
+                let masks = &mut self.next_masks[slot * width..(slot + 1) * width];
+                if over {
+                    masks.fill(1);
+                } else {
+                    let open = &then.masks[env * width..(env + 1) * width];
+                    masks.iter_mut().zip(open).for_each(|(mask, &open)| *mask = u8::from(open));
+                }
+                for (agent, &action) in taken[team.clone()].iter().enumerate() {
+                    self.actions[slot * agents + agent] = action as u8;
+                }
+                put(&mut self.rewards, slot, &rollout.rewards[t * rows..(t + 1) * rows][team]);
+                self.ends[slot] = end as u8;
+                self.at = (self.at + 1) % self.capacity;
+                self.len = (self.len + 1).min(self.capacity);
+            }
+        }
+        Ok(())
+    }
+
+    /// Draws `size` transitions with replacement.
+    pub(crate) fn draw(
+        &self,
+        rng: &mut ChaCha8Rng,
+        size: usize,
+        id: bool,
+        masked: bool,
+        bootstrap_at_limit: bool,
+        batch: &mut Batch,
+    ) {
+        let Sizes { agents, obs, actions, state } = self.sizes;
+        let width = obs + if id { agents } else { 0 };
+        for list in [&mut batch.observations, &mut batch.next_observations] {
+            list.clear();
+            list.resize(agents * size * width, 0.0);
+        }
+        batch.next_masks.clear();
+        batch.next_masks.resize(agents * size * actions, 0.0);
+        batch.state.clear();
+        batch.next_state.clear();
+        batch.follows.clear();
+        batch.actions.resize(agents * size, 0);
+        batch.rewards.resize(agents * size, 0.0);
+        for row in 0..size {
+            let slot = below(rng, self.len as u32) as usize;
+            batch.state.extend_from_slice(&self.state[slot * state..(slot + 1) * state]);
+            batch.next_state.extend_from_slice(&self.next_state[slot * state..(slot + 1) * state]);
+            let end = self.ends[slot];
+            let follows = end == End::Running as u8 || (bootstrap_at_limit && end == End::Truncated as u8);
+            batch.follows.push(if follows { 1.0 } else { 0.0 });
+            for agent in 0..agents {
+                let (from, to) = (slot * agents + agent, agent * size + row);
+                for (all, list) in [
+                    (&self.observations, &mut batch.observations),
+                    (&self.next_observations, &mut batch.next_observations),
+                ] {
+                    let line = &mut list[to * width..(to + 1) * width];
+                    line[..obs].copy_from_slice(&all[from * obs..(from + 1) * obs]);
+                    if id {
+                        line[obs + agent] = 1.0;
+                    }
+                }
+                if masked {
+                    let open = &self.next_masks[from * actions..(from + 1) * actions];
+                    let line = &mut batch.next_masks[to * actions..(to + 1) * actions];
+                    for (value, &open) in line.iter_mut().zip(open) {
+                        *value = if open == 1 { 0.0 } else { FORBIDDEN };
+                    }
+                }
+                batch.actions[to] = i64::from(self.actions[from]);
+                batch.rewards[to] = self.rewards[from];
+            }
+        }
+    }
+
+    /// Adds everything to a checkpoint under `replay.`.
+    pub(crate) fn save(&self, checkpoint: &mut Checkpoint) {
+        let Sizes { agents, obs, actions, state } = self.sizes;
+        let len = self.len;
+        let mut floats = |name: &str, all: &[f32], width: usize| {
+            checkpoint.put_f32(format!("replay.{name}"), &[len, width], all[..len * width].to_vec());
+        };
+        floats("observations", &self.observations, agents * obs);
+        floats("next_observations", &self.next_observations, agents * obs);
+        floats("state", &self.state, state);
+        floats("next_state", &self.next_state, state);
+        floats("rewards", &self.rewards, agents);
+        checkpoint.put_u8("replay.next_masks", self.next_masks[..len * agents * actions].to_vec());
+        checkpoint.put_u8("replay.actions", self.actions[..len * agents].to_vec());
+        checkpoint.put_u8("replay.ends", self.ends[..len].to_vec());
+        checkpoint.put_i64("replay.position", vec![len as i64, self.at as i64]);
+    }
+
+    /// A ring as [`save`](Self::save) found it.
+    ///
+    /// # Errors
+    /// [`LearnError::Checkpoint`].
+    pub(crate) fn load(&self, checkpoint: &Checkpoint) -> Result<Self, LearnError> {
+        let Sizes { agents, obs, actions, state } = self.sizes;
+        let misfit = |why: &str| LearnError::Checkpoint(why.to_owned());
+        let &[len, at] = checkpoint.i64("replay.position")? else {
+            return Err(misfit("`replay.position` must have two entries"));
+        };
+        let (len, at) = (len as usize, at as usize);
+        if len > self.capacity || at >= self.capacity {
+            return Err(misfit("the replay has another capacity"));
+        }
+        let mut replay = Self::new(self.sizes, self.capacity);
+        (replay.len, replay.at) = (len, at);
+        for (name, all, width) in [
+            ("replay.observations", &mut replay.observations, agents * obs),
+            ("replay.next_observations", &mut replay.next_observations, agents * obs),
+            ("replay.state", &mut replay.state, state),
+            ("replay.next_state", &mut replay.next_state, state),
+            ("replay.rewards", &mut replay.rewards, agents),
+        ] {
+            all[..len * width].copy_from_slice(checkpoint.f32(name, &[len, width])?);
+        }
+        for (name, all, width) in [
+            ("replay.next_masks", &mut replay.next_masks, agents * actions),
+            ("replay.actions", &mut replay.actions, agents),
+            ("replay.ends", &mut replay.ends, 1),
+        ] {
+            let saved = checkpoint.u8(name)?;
+            if saved.len() != len * width {
+                return Err(LearnError::Checkpoint(format!("`{name}` has another length")));
+            }
+            all[..len * width].copy_from_slice(saved);
+        }
+        Ok(replay)
+    }
+}
+
+fn put(all: &mut [f32], slot: usize, values: &[f32]) {
+    all[slot * values.len()..(slot + 1) * values.len()].copy_from_slice(values);
+}
+
+/// Refuses numbers that are not finite.
+pub(crate) fn check_finite(what: &'static str, values: &[f32], update: u64) -> Result<(), LearnError> {
+    match values.iter().find(|value| !value.is_finite()) {
+        Some(&value) => Err(LearnError::NotFinite { what, value: f64::from(value), update }),
+        None => Ok(()),
+    }
+}

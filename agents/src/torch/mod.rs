@@ -1,0 +1,134 @@
+//! Learners on libtorch, through `tch`.
+//!
+//! **Reproducibility.** libtorch's own generator is never used: first parameters, exploration and replay are drawn
+//! from our streams. On the CPU every kernel used here is deterministic for a given instruction set and intra-op
+//! thread count, which [`build_info`] tells. `tch` offers no switch for deterministic algorithms, so on CUDA the
+//! gradients of `gather`, which add in any order where one index occurs twice, are avoided by design (every index
+//! occurs once), while matrix products are as deterministic as cuBLAS is for one stream.
+//!
+//! Acting goes through the frozen copy of the network ([`crate::frozen::Actor`]), never through libtorch.
+
+use std::sync::OnceLock;
+
+use gambol_envs::registry::Registry;
+use tch::{Kind, TchError, Tensor};
+
+use crate::learner::LearnError;
+use crate::{AgentError, AgentFactory, Device};
+
+mod iql;
+mod parameters;
+mod q;
+
+pub use iql::Iql;
+pub use q::{Masks, QLearning, RewardUse, Target, TimeLimit};
+
+impl From<TchError> for LearnError {
+    fn from(error: TchError) -> Self {
+        Self::Torch(error.to_string())
+    }
+}
+
+/// Adds every learner of this module.
+pub(crate) fn register(registry: &mut Registry<dyn AgentFactory>) {
+    registry.register::<Iql>();
+}
+
+/// What decides libtorch's bits, for a run's manifest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TorchInfo {
+    /// Version of libtorch, such as `2.11.0`.
+    pub version: String,
+    /// Instruction set that its CPU kernels use: `AVX512`, `AVX2` or `DEFAULT`.
+    pub cpu_capability: String,
+    /// Intra-op threads.
+    pub threads: usize,
+    /// Whether it has CUDA and a device.
+    pub cuda: bool,
+}
+
+static THREADS: OnceLock<usize> = OnceLock::new();
+
+/// Pins the number of intra-op threads for this process and returns it. The first call decides; without a call it is 1
+/// when the first learner is built.
+pub fn pin_threads(threads: usize) -> usize {
+    *THREADS.get_or_init(|| {
+        let threads = threads.clamp(1, 1024);
+        tch::set_num_threads(threads as i32);
+        threads
+    })
+}
+
+/// What decides libtorch's bits. Pins the number of threads to 1 if nobody has pinned it before.
+pub fn build_info() -> TorchInfo {
+    let cpu_capability = std::env::var("ATEN_CPU_CAPABILITY").map_or_else(
+        |_| detected_capability().to_owned(),
+        |forced| forced.to_uppercase(),
+    );
+    TorchInfo {
+        version: option_env!("GAMBOL_LIBTORCH").unwrap_or("unknown").to_owned(),
+        cpu_capability,
+        threads: pin_threads(1),
+        cuda: tch::Cuda::is_available(),
+    }
+}
+
+/// `tch` does not tell which kernels libtorch chose; this is libtorch's own rule.
+fn detected_capability() -> &'static str {
+    #[cfg(target_arch = "x86_64")]
+    {
+        let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+        let avx512 = is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512vl")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512dq");
+        if avx512 && avx2 {
+            return "AVX512";
+        } else if avx2 {
+            return "AVX2";
+        }
+    }
+    "DEFAULT"
+}
+
+/// The device that a run asked for.
+///
+/// # Errors
+/// [`AgentError`] when libtorch does not have it.
+pub fn device(wanted: Device) -> Result<tch::Device, AgentError> {
+    pin_threads(1);
+    match wanted {
+        Device::Cpu => Ok(tch::Device::Cpu),
+        Device::Auto if tch::Cuda::is_available() => Ok(tch::Device::Cuda(0)),
+        Device::Auto => Ok(tch::Device::Cpu),
+        Device::Cuda(number) => {
+            let count = tch::Cuda::device_count();
+            if (number as i64) < count {
+                Ok(tch::Device::Cuda(number))
+            } else {
+                Err(AgentError::new(format!(
+                    "`device`: cuda:{number} is not there, this libtorch sees {count} CUDA devices"
+                )))
+            }
+        }
+    }
+}
+
+/// A tensor of this shape on the device.
+fn upload(values: &[f32], shape: &[i64], device: tch::Device) -> Result<Tensor, TchError> {
+    Tensor::f_from_slice(values)?.f_view(shape)?.f_to_device(device)
+}
+
+/// As [`upload`], for indices.
+fn upload_indices(values: &[i64], shape: &[i64], device: tch::Device) -> Result<Tensor, TchError> {
+    Tensor::f_from_slice(values)?.f_view(shape)?.f_to_device(device)
+}
+
+/// The tensor's numbers, row-major.
+fn download(tensor: &Tensor) -> Result<Vec<f32>, TchError> {
+    let flat = tensor.f_detach()?.f_to_device(tch::Device::Cpu)?.f_to_kind(Kind::Float)?;
+    let flat = flat.f_contiguous()?;
+    let mut values = vec![0.0; flat.numel()];
+    flat.f_copy_data(&mut values, flat.numel())?;
+    Ok(values)
+}

@@ -1,0 +1,528 @@
+//! The core of all Q-learners: replay, targets, exploration, checkpoints. A learner differs by how it mixes the agents'
+//! values into what is learned.
+
+use gambol_envs::seed::{Purpose, Streams};
+use gambol_envs::spec::{ActionSpace, EnvSpec, Payoff};
+use serde::{Deserialize, Serialize};
+use tch::{Kind, TchError, Tensor, no_grad};
+
+use super::parameters::{Adam, Layout, copy, first_parameters, leaf};
+use super::{device, download, upload, upload_indices};
+use crate::choice::Choice;
+use crate::frozen::Actor;
+use crate::learner::{Checkpoint, LearnError, Learner, Report};
+use crate::network::{Form, NetworkConfig, Sharing};
+use crate::policy::{ActionBuffer, LaneRngs, Policy, PolicyError, View};
+use crate::replay::{Batch, FORBIDDEN, Replay, Sizes};
+use crate::rollout::Rollout;
+use crate::schedule::Epsilon;
+use crate::standardise::Running;
+use crate::{Agent, AgentError, Setting};
+
+/// Whether action masks count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+pub enum Masks {
+    /// Only allowed actions are taken and bootstrapped from. The masks of an episode's very last moment are not known;
+    /// there every action counts.
+    #[default]
+    Use,
+    /// Every action is taken and bootstrapped from, as `EPyMARL` does on foraging.
+    Ignore,
+}
+
+/// What follows an episode that was cut by its time limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+pub enum TimeLimit {
+    /// The value of the true last observation: the cut is not a fact about the game.
+    #[default]
+    Bootstrap,
+    /// Nothing, as if the game had ended: `EPyMARL` stores the cut as a terminal.
+    Terminal,
+}
+
+/// Which reward an agent learns from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+pub enum RewardUse {
+    /// The sum over all agents, as `EPyMARL` trains; where the environment's rewards are common already, that one.
+    #[default]
+    Team,
+    /// Its own. Learners that mix values into one for the team refuse this.
+    Individual,
+}
+
+/// How the target network follows the online one.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
+pub enum Target {
+    /// A copy every so many updates.
+    Hard(u64),
+    /// After each update, this share of the way.
+    Soft(f64),
+}
+
+/// How values are learned, whatever the learner.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct QLearning {
+    /// Discount per step, 0 to 1.
+    pub gamma: f64,
+    /// Adam's learning rate.
+    pub rate: f64,
+    /// Largest norm of the gradient; `None` does not cut it.
+    pub clip: Option<f64>,
+    /// Joint transitions in one update.
+    pub batch: usize,
+    /// Joint transitions kept.
+    pub replay: usize,
+    /// Joint transitions collected before the first update.
+    pub warm_up: usize,
+    /// Environment steps (all instances counted) for each update.
+    pub steps_per_update: usize,
+    /// Batch steps collected between two times of learning.
+    pub rollout: usize,
+    /// Whether the online network chooses the action whose target value counts (van Hasselt, Guez, Silver 2016).
+    pub double: bool,
+    /// How the target network follows.
+    pub target: Target,
+    /// Exploration.
+    pub epsilon: Epsilon,
+    /// Which reward is learned from.
+    pub reward: RewardUse,
+    /// Whether rewards are brought to mean 0 and deviation 1 by running figures, as `EPyMARL` does.
+    pub standardise_rewards: bool,
+    /// What follows the time limit.
+    pub time_limit: TimeLimit,
+    /// Whether action masks count.
+    pub masks: Masks,
+}
+
+impl Default for QLearning {
+    fn default() -> Self {
+        Self {
+            gamma: 0.99,
+            rate: 5e-4,
+            clip: Some(10.0),
+            batch: 256,
+            replay: 100_000,
+            warm_up: 2_000,
+            steps_per_update: 16,
+            rollout: 4,
+            double: true,
+            target: Target::Hard(200),
+            epsilon: Epsilon::default(),
+            reward: RewardUse::default(),
+            standardise_rewards: false,
+            time_limit: TimeLimit::default(),
+            masks: Masks::default(),
+        }
+    }
+}
+
+impl QLearning {
+    fn check(&self, problems: &mut Vec<String>) {
+        if !(0.0..=1.0).contains(&self.gamma) {
+            problems.push(format!("`learning.gamma`: {}, it must be 0 to 1", self.gamma));
+        }
+        let positive = [("rate", Some(self.rate)), ("clip", self.clip)];
+        for (field, value) in positive {
+            if let Some(value) = value
+                && !(value.is_finite() && value > 0.0)
+            {
+                problems.push(format!("`learning.{field}`: {value}, it must be positive"));
+            }
+        }
+        for (field, value, most) in [
+            ("batch", self.batch, 1 << 20),
+            ("replay", self.replay, 1 << 28),
+            ("steps_per_update", self.steps_per_update, usize::MAX),
+            ("rollout", self.rollout, 1 << 20),
+        ] {
+            if value < 1 || value > most {
+                problems.push(format!("`learning.{field}`: {value}, it must be 1 to {most}"));
+            }
+        }
+        if self.warm_up > self.replay {
+            problems.push(format!(
+                "`learning.warm_up`: {}, the replay holds only {}",
+                self.warm_up, self.replay
+            ));
+        }
+        match self.target {
+            Target::Hard(0) => problems.push("`learning.target`: Hard(0), it must be at least 1".into()),
+            Target::Soft(share) if !(share > 0.0 && share <= 1.0) => {
+                problems.push(format!("`learning.target`: Soft({share}), it must be above 0 and at most 1"));
+            }
+            _ => {}
+        }
+        self.epsilon.check("learning.epsilon", problems);
+    }
+}
+
+/// How the agents' values become what is learned.
+#[derive(Clone, Debug)]
+pub(super) enum Mixing {
+    /// Every agent learns its own value.
+    Independent,
+}
+
+/// The configuration of one Q-learner.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Plan<'a> {
+    pub(super) name: &'static str,
+    pub(super) network: &'a NetworkConfig,
+    pub(super) learning: &'a QLearning,
+    pub(super) mixing: &'a Mixing,
+}
+
+impl Plan<'_> {
+    /// The acting network's form.
+    ///
+    /// # Errors
+    /// Every problem of the configuration, and every fact of the environment that does not fit.
+    pub(super) fn form(&self, spec: &EnvSpec) -> Result<Form, AgentError> {
+        let mut problems = Vec::new();
+        self.network.check(&mut problems);
+        self.learning.check(&mut problems);
+        let actions = match &spec.action {
+            ActionSpace::Discrete { names } if names.len() <= 256 => names.len(),
+            ActionSpace::Discrete { names } => {
+                problems.push(format!(
+                    "`{}` takes at most 256 actions, {} has {}",
+                    self.name,
+                    spec.name,
+                    names.len()
+                ));
+                0
+            }
+            _ => {
+                problems.push(format!(
+                    "`{}` learns discrete actions, {} takes continuous ones",
+                    self.name, spec.name
+                ));
+                0
+            }
+        };
+        if !matches!(self.mixing, Mixing::Independent) {
+            if self.learning.reward == RewardUse::Individual {
+                problems.push(format!(
+                    "`learning.reward`: Individual, but `{}` learns one value for the team; use Team",
+                    self.name
+                ));
+            }
+            if spec.payoff == Payoff::ZeroSum {
+                problems.push(format!("`{}` is for teams, {} is zero-sum", self.name, spec.name));
+            }
+        }
+        if !problems.is_empty() {
+            return Err(AgentError { problems });
+        }
+        Ok(self.network.form(spec.agents, spec.observation.size(), actions))
+    }
+
+    fn masked(&self) -> bool {
+        self.learning.masks == Masks::Use
+    }
+
+    pub(super) fn build(&self, setting: &Setting<'_>) -> Result<Agent, AgentError> {
+        let form = self.form(setting.spec)?;
+        let learner = QLearner::new(self, form, setting);
+        learner.map(|learner| Agent::Learner(Box::new(learner)))
+    }
+
+    /// A policy from saved parameters.
+    pub(super) fn frozen(
+        &self,
+        spec: &EnvSpec,
+        parameters: &Checkpoint,
+        greedy: bool,
+    ) -> Result<Box<dyn Policy>, AgentError> {
+        let wrong = |error: LearnError| AgentError::new(error.to_string());
+        let form = self.form(spec)?;
+        let (found, flat) = Form::read(parameters, "agent", form.activation).map_err(wrong)?;
+        if found != form {
+            return Err(AgentError::new(format!(
+                "the parameters are those of layers {:?} in {} sets, the scenario asks for {:?} in {}",
+                found.widths, found.sets, form.widths, form.sets
+            )));
+        }
+        let choice =
+            if greedy { Choice::Greedy } else { Choice::EpsilonGreedy(self.learning.epsilon.end) };
+        let mut actor = Actor::new(form, spec, self.masked(), choice)?;
+        actor.fill(&flat).map_err(wrong)?;
+        Ok(Box::new(actor))
+    }
+}
+
+/// A Q-learner with its whole state.
+#[derive(Debug)]
+struct QLearner {
+    learning: QLearning,
+    mixing: Mixing,
+    layout: Layout,
+    /// Parameters of the acting network, which come first in the flat tensor.
+    acting: usize,
+    identify: bool,
+    common: bool,
+    sizes: Sizes,
+    streams: Streams,
+    device: tch::Device,
+    online: Tensor,
+    target: Tensor,
+    adam: Adam,
+    replay: Replay,
+    rewards: Running,
+    actor: Actor,
+    /// Environment steps collected.
+    steps: u64,
+    updates: u64,
+    batch: Batch,
+}
+
+impl QLearner {
+    fn new(plan: &Plan<'_>, form: Form, setting: &Setting<'_>) -> Result<Self, AgentError> {
+        let Setting { spec, streams, .. } = *setting;
+        let torch = |error: TchError| AgentError::new(format!("libtorch: {error}"));
+        let device = device(setting.device)?;
+        let learning = plan.learning.clone();
+        let sizes = Sizes {
+            agents: spec.agents,
+            obs: spec.observation.size(),
+            actions: spec.action.mask_size(),
+            state: 0,
+        };
+        let choice = Choice::EpsilonGreedy(learning.epsilon.at(0));
+        let mut actor = Actor::new(form.clone(), spec, plan.masked(), choice)?;
+        let flat = first_parameters(&form, &mut streams.at(Purpose::Init, 0, 0));
+        actor.fill(&flat).map_err(|error| AgentError::new(error.to_string()))?;
+        let online = leaf(&flat, device).map_err(torch)?;
+        let target = copy(&online).map_err(torch)?;
+        let adam = Adam::new(&online, learning.rate, learning.clip, 1e-8).map_err(torch)?;
+        Ok(Self {
+            mixing: plan.mixing.clone(),
+            acting: form.size(),
+            layout: Layout::new(vec![form]),
+            identify: plan.network.sharing == Sharing::Shared,
+            common: spec.payoff == Payoff::Common,
+            sizes,
+            streams,
+            device,
+            online,
+            target,
+            adam,
+            replay: Replay::new(sizes, learning.replay),
+            rewards: Running::default(),
+            actor,
+            steps: 0,
+            updates: 0,
+            batch: Batch::default(),
+            learning,
+        })
+    }
+
+    /// Draws the batch of the next update.
+    fn draw(&mut self) {
+        let Self { learning, batch, .. } = self;
+        // Every update has an address of its own, so that a checkpoint need not hold a position.
+        let mut rng = self.streams.at(Purpose::Learn, 0, self.updates as u32);
+        self.replay.draw(
+            &mut rng,
+            learning.batch,
+            self.identify,
+            learning.masks == Masks::Use,
+            learning.time_limit == TimeLimit::Bootstrap,
+            batch,
+        );
+        if learning.reward == RewardUse::Team && !self.common {
+            let (first, others) = batch.rewards.split_at_mut(learning.batch);
+            for other in others.chunks_exact(learning.batch) {
+                first.iter_mut().zip(other).for_each(|(sum, reward)| *sum += reward);
+            }
+            for other in others.chunks_exact_mut(learning.batch) {
+                other.copy_from_slice(first);
+            }
+        }
+        if learning.standardise_rewards {
+            self.rewards.merge(&batch.rewards);
+            self.rewards.apply(&mut batch.rewards);
+        }
+    }
+
+    /// The loss of the drawn batch, and the mean value of what was done.
+    fn loss(&self) -> Result<(Tensor, Tensor), TchError> {
+        let Self { batch, device, sizes, .. } = self;
+        let (agents, size, actions) =
+            (sizes.agents as i64, self.learning.batch as i64, sizes.actions as i64);
+        let shape = [agents, size, -1];
+        let observations = upload(&batch.observations, &shape, *device)?;
+        let next_observations = upload(&batch.next_observations, &shape, *device)?;
+        let taken = upload_indices(&batch.actions, &[agents, size, 1], *device)?;
+        let rewards = upload(&batch.rewards, &[agents, size], *device)?;
+        let follows = upload(&batch.follows, &[1, size], *device)?;
+        let goal = no_grad(|| -> Result<Tensor, TchError> {
+            let allowed = |values: Tensor| -> Result<Tensor, TchError> {
+                if self.learning.masks == Masks::Use {
+                    let masks = upload(&batch.next_masks, &[agents, size, actions], *device)?;
+                    values.f_add(&masks)
+                } else {
+                    Ok(values)
+                }
+            };
+            let target = self.layout.split(&self.target)?;
+            let target = self.layout.network(0, &target).forward(&next_observations)?;
+            let next = if self.learning.double {
+                let online = self.layout.split(&self.online)?;
+                let online = self.layout.network(0, &online).forward(&next_observations)?;
+                let best = allowed(online)?.f_argmax(-1, true)?;
+                target.f_gather(-1, &best, false)?.f_squeeze_dim(-1)?
+            } else {
+                allowed(target)?.f_amax(-1, false)?
+            };
+            let next = next.f_mul(&follows)?.f_mul_scalar(self.learning.gamma)?;
+            rewards.f_add(&next)
+        })?;
+        let online = self.layout.split(&self.online)?;
+        let values = self.layout.network(0, &online).forward(&observations)?;
+        let values = values.f_gather(-1, &taken, false)?.f_squeeze_dim(-1)?;
+        let loss = values.f_sub(&goal)?.f_square()?.f_mean(Kind::Float)?;
+        let mean = values.f_detach()?.f_mean(Kind::Float)?;
+        Ok((loss, mean))
+    }
+
+    fn follow(&mut self) -> Result<(), TchError> {
+        match self.learning.target {
+            Target::Hard(every) if self.updates.is_multiple_of(every) => {
+                no_grad(|| self.target.f_copy_(&self.online.f_detach()?))
+            }
+            Target::Hard(_) => Ok(()),
+            Target::Soft(share) => {
+                no_grad(|| self.target.f_lerp_(&self.online.f_detach()?, share)).map(|_| ())
+            }
+        }
+    }
+
+    /// Updates that are due after so many environment steps.
+    fn due(&self, steps: u64) -> u64 {
+        let warm_up = self.learning.warm_up.max(1) as u64;
+        if steps < warm_up {
+            0
+        } else {
+            (steps - warm_up) / self.learning.steps_per_update as u64 + 1
+        }
+    }
+
+    fn refresh(&mut self) -> Result<(), LearnError> {
+        let flat = download(&self.online)?;
+        self.actor.fill(&flat[..self.acting])?;
+        self.actor.choice = Choice::EpsilonGreedy(self.learning.epsilon.at(self.steps));
+        Ok(())
+    }
+
+    fn updates(&mut self, due: u64) -> Result<Report, LearnError> {
+        let (mut loss_sum, mut norm_sum, mut last) = (0.0, 0.0, None);
+        let first = self.updates;
+        while self.updates < due {
+            self.draw();
+            let (loss, mean) = self.loss()?;
+            let (loss, norm) = self.adam.step(&mut self.online, &loss, self.updates)?;
+            self.updates += 1;
+            self.follow()?;
+            loss_sum += loss;
+            norm_sum += norm;
+            last = Some(mean);
+        }
+        let mut values = vec![("epsilon", self.learning.epsilon.at(self.steps))];
+        if let Some(mean) = last {
+            let count = (self.updates - first) as f64;
+            values.push(("loss", loss_sum / count));
+            values.push(("gradient_norm", norm_sum / count));
+            values.push(("mean_value", mean.f_double_value(&[])?));
+        }
+        values.push(("updates", self.updates as f64));
+        Ok(Report { values })
+    }
+}
+
+impl Policy for QLearner {
+    fn act(
+        &mut self,
+        view: &View<'_>,
+        rngs: &mut LaneRngs,
+        actions: &mut ActionBuffer,
+    ) -> Result<(), PolicyError> {
+        self.actor.act(view, rngs, actions)
+    }
+
+    fn fork(&self) -> Box<dyn Policy> {
+        self.actor.fork()
+    }
+}
+
+impl Learner for QLearner {
+    fn rollout_steps(&self) -> usize {
+        self.learning.rollout
+    }
+
+    fn learn(&mut self, rollout: &Rollout) -> Result<Report, LearnError> {
+        self.replay.push(rollout, self.updates)?;
+        let (online, target) = (copy(&self.online)?, copy(&self.target)?);
+        let before = (self.adam.duplicate()?, self.rewards, self.steps, self.updates);
+        self.steps += (rollout.steps * rollout.envs) as u64;
+        let due = self.due(self.steps);
+        match self.updates(due) {
+            Ok(report) => {
+                self.refresh()?;
+                Ok(report)
+            }
+            Err(error) => {
+                no_grad(|| self.online.f_copy_(&online))?;
+                self.target = target;
+                (self.adam, self.rewards, self.steps, self.updates) = before;
+                Err(error)
+            }
+        }
+    }
+
+    fn policy(&self, greedy: bool) -> Result<Box<dyn Policy>, LearnError> {
+        let mut actor = self.actor.clone();
+        if greedy {
+            actor.choice = Choice::Greedy;
+        }
+        Ok(Box::new(actor))
+    }
+
+    fn save(&self) -> Result<Checkpoint, LearnError> {
+        let mut checkpoint = Checkpoint::default();
+        for (name, tensor) in [("online", &self.online), ("target", &self.target)] {
+            let values = download(tensor)?;
+            checkpoint.put_f32(name, &[values.len()], values);
+        }
+        self.adam.save("adam", &mut checkpoint)?;
+        self.replay.save(&mut checkpoint);
+        let rewards = self.rewards.numbers();
+        checkpoint.put_f64("rewards", &[rewards.len()], rewards);
+        checkpoint.put_i64("counters", vec![self.steps as i64, self.updates as i64]);
+        Ok(checkpoint)
+    }
+
+    fn load(&mut self, checkpoint: &Checkpoint) -> Result<(), LearnError> {
+        let size = self.online.numel();
+        let online = leaf(checkpoint.f32("online", &[size])?, self.device)?;
+        let target = upload(checkpoint.f32("target", &[size])?, &[size as i64], self.device)?;
+        let adam = self.adam.load("adam", checkpoint)?;
+        let replay = self.replay.load(checkpoint)?;
+        let rewards = Running::from_numbers(checkpoint.f64("rewards", &[3])?)
+            .ok_or_else(|| LearnError::Checkpoint("`rewards` must have three entries".into()))?;
+        let &[steps, updates] = checkpoint.i64("counters")? else {
+            return Err(LearnError::Checkpoint("`counters` must have two entries".into()));
+        };
+        (self.online, self.target, self.adam, self.replay) = (online, target, adam, replay);
+        (self.rewards, self.steps, self.updates) = (rewards, steps as u64, updates as u64);
+        self.refresh()
+    }
+
+    fn parameters(&self) -> Result<Checkpoint, LearnError> {
+        let mut checkpoint = Checkpoint::default();
+        let flat = download(&self.online)?;
+        self.actor.form().write(&flat[..self.acting], "agent", &mut checkpoint);
+        Ok(checkpoint)
+    }
+}
