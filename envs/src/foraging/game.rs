@@ -28,16 +28,14 @@ impl Cell {
     /// Where eaten foods and players that were never placed are.
     pub const NOWHERE: Self = Self { row: u8::MAX, col: u8::MAX };
 
-    /// Moves in steps along rows and columns; boards are small enough that no real cell wraps onto another.
-    fn towards(self, action: u8) -> Self {
-        let Self { row, col } = self;
-        match action {
-            NORTH => Self { row: row.wrapping_sub(1), col },
-            SOUTH => Self { row: row.wrapping_add(1), col },
-            WEST => Self { row, col: col.wrapping_sub(1) },
-            EAST => Self { row, col: col.wrapping_add(1) },
-            _ => self,
-        }
+    /// Row and column in one number, so that cells are compared and moved in one operation.
+    fn key(self) -> u16 {
+        u16::from_le_bytes([self.row, self.col])
+    }
+
+    fn from_key(key: u16) -> Self {
+        let [row, col] = key.to_le_bytes();
+        Self { row, col }
     }
 
     fn distance(self, other: Self) -> u8 {
@@ -50,6 +48,9 @@ const SOUTH: u8 = 2;
 const WEST: u8 = 3;
 const EAST: u8 = 4;
 const LOAD: u8 = 5;
+
+/// What each action adds to a cell's key. A step off the board wraps around; masks forbid it.
+const STEP: [u16; 6] = [0, 1_u16.wrapping_neg(), 1, 256_u16.wrapping_neg(), 256, 0];
 
 /// On each player's row: its level.
 #[derive(Component, Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,56 +111,86 @@ const TABLE: &str = "foraging's components are stored in tables";
 /// Most players of one instance; a validated configuration has no more.
 const MOST: usize = 64;
 
+/// Repeats an expression for the usual small counts, each as a constant, so that the loops over one instance's few
+/// rows are unrolled; and once for any count.
+macro_rules! specialize {
+    ($count:expr, |$name:ident| $body:expr) => {
+        match $count {
+            1 => {
+                let $name = 1;
+                $body
+            }
+            2 => {
+                let $name = 2;
+                $body
+            }
+            3 => {
+                let $name = 3;
+                $body
+            }
+            4 => {
+                let $name = 4;
+                $body
+            }
+            5 => {
+                let $name = 5;
+                $body
+            }
+            $name => $body,
+        }
+    };
+}
+pub(super) use specialize;
+
 fn advance(setup: Res<Setup>, mut players: Query<(&mut Cell, &Intent, &Legal), Without<Food>>) {
-    let count = setup.0.players;
     let clean = setup.0.mode == Mode::Clean;
     let (cells, intents, legal) = whole(players.contiguous_iter_mut().expect(TABLE));
     let cells = column(cells);
-    let mut targets = [Cell::NOWHERE; MOST];
-    let teams = cells.chunks_exact_mut(count).zip(intents.chunks_exact(count));
-    for ((team, intents), legal) in teams.zip(legal.chunks_exact(count)) {
-        let targets = &mut targets[..count];
-        for ((target, cell), (intent, legal)) in
-            targets.iter_mut().zip(&*team).zip(intents.iter().zip(legal))
-        {
-            let allowed = legal.0 >> intent.0 & 1 == 1;
-            *target = if allowed { cell.towards(intent.0) } else { *cell };
-        }
-        if clean {
-            hold_followers(team, targets);
-        }
-        for (index, cell) in team.iter_mut().enumerate() {
-            let target = targets[index];
-            if targets.iter().filter(|other| **other == target).count() == 1 {
-                *cell = target;
+    let mut targets = [0_u16; MOST];
+    specialize!(setup.0.players, |count| {
+        let teams = cells.chunks_exact_mut(count).zip(intents.chunks_exact(count));
+        for ((team, intents), legal) in teams.zip(legal.chunks_exact(count)) {
+            let targets = &mut targets[..count];
+            for index in 0..count {
+                let action = intents[index].0;
+                let step =
+                    if legal[index].0 >> action & 1 == 1 { STEP[action as usize] } else { 0 };
+                targets[index] = team[index].key().wrapping_add(step);
+            }
+            if clean && count > 2 {
+                hold_followers(team, targets);
+            }
+            for index in 0..count {
+                let target = targets[index];
+                let mut alone = true;
+                for other in 0..count {
+                    alone &= other == index || targets[other] != target;
+                }
+                if alone {
+                    team[index] = Cell::from_key(target);
+                }
             }
         }
-    }
+    });
 }
 
 /// Turns moves that cannot happen into standing still, and then the moves into the cells of those who stand still,
-/// until nothing changes. Without it a player could enter the cell of one that is blocked by a third.
-fn hold_followers(team: &[Cell], targets: &mut [Cell]) {
-    // Two players cannot do it: the follower's leader would have to be blocked by the follower.
-    if team.len() < 3 {
-        return;
-    }
+/// until nothing changes. Without it a player could enter the cell of one that is blocked by a third;
+/// so two players never need it.
+fn hold_followers(team: &[Cell], targets: &mut [u16]) {
+    let moves = |targets: &[u16], index: usize| targets[index] != team[index].key();
     loop {
         let blocked = (0..team.len()).find(|&index| {
-            targets[index] != team[index]
+            moves(targets, index)
                 && (0..team.len()).any(|other| other != index && targets[other] == targets[index])
         });
-        match blocked {
-            // All who want this cell stay where they are, so one of them may still be wanted elsewhere: look again.
-            Some(index) => {
-                let wanted = targets[index];
-                for (target, cell) in targets.iter_mut().zip(team) {
-                    if *target == wanted {
-                        *target = *cell;
-                    }
-                }
+        let Some(index) = blocked else { return };
+        // All who want this cell stay where they are, so one of them may still be wanted elsewhere: look again.
+        let wanted = targets[index];
+        for (target, cell) in targets.iter_mut().zip(team) {
+            if *target == wanted {
+                *target = cell.key();
             }
-            None => return,
         }
     }
 }
@@ -169,9 +200,11 @@ type Loaders =
 
 /// The food that a player at `cell` loads: the first in the order N, S, W, E.
 fn food_beside(cell: Cell, foods: &[Cell]) -> Option<usize> {
-    [NORTH, SOUTH, WEST, EAST]
-        .iter()
-        .find_map(|&side| foods.iter().position(|food| *food == cell.towards(side)))
+    [NORTH, SOUTH, WEST, EAST].iter().find_map(|&side| {
+        let beside = cell.key().wrapping_add(STEP[side as usize]);
+        // From the corner a step off the board would lead to where eaten foods are.
+        foods.iter().position(|food| *food != Cell::NOWHERE && food.key() == beside)
+    })
 }
 
 fn load(
@@ -191,9 +224,8 @@ fn load(
     for (lane, field) in fields.iter_mut().enumerate() {
         let rows = lane * rules.players..(lane + 1) * rules.players;
         let mut waiting = 0_u64;
-        for (index, (intent, legal)) in
-            intents[rows.clone()].iter().zip(&legal[rows.clone()]).enumerate()
-        {
+        let chosen = intents[rows.clone()].iter().zip(&legal[rows.clone()]);
+        for (index, (intent, legal)) in chosen.enumerate() {
             let loads = intent.0 == LOAD && legal.0 >> LOAD & 1 == 1;
             waiting |= u64::from(loads) << index;
         }
@@ -349,23 +381,30 @@ fn look(
     let rules = &*setup.0;
     let (cells, legal) = whole(players.contiguous_iter_mut().expect(TABLE));
     let foods = whole(foods.contiguous_iter().expect(TABLE));
-    let teams = cells.chunks_exact(rules.players).zip(foods.chunks_exact(rules.foods));
-    let legal = column(legal).chunks_exact_mut(rules.players);
-    for ((team, foods), legal) in teams.zip(legal) {
-        for (cell, legal) in team.iter().zip(legal) {
-            let on_board = u8::from(cell.row > 0) << NORTH
-                | u8::from(cell.row < rules.rows - 1) << SOUTH
-                | u8::from(cell.col > 0) << WEST
-                | u8::from(cell.col < rules.cols - 1) << EAST;
-            let mut food = 0;
-            for other in foods {
-                for side in [NORTH, SOUTH, WEST, EAST] {
-                    food |= u8::from(*other == cell.towards(side)) << side;
+    let legal = column(legal);
+    let (last_row, last_col) = (rules.rows - 1, rules.cols - 1);
+    specialize!(rules.foods, |count| {
+        let teams = cells.chunks_exact(rules.players).zip(legal.chunks_exact_mut(rules.players));
+        for ((team, legal), foods) in teams.zip(foods.chunks_exact(count)) {
+            for (cell, legal) in team.iter().zip(legal) {
+                let on_board = u8::from(cell.row > 0) << NORTH
+                    | u8::from(cell.row < last_row) << SOUTH
+                    | u8::from(cell.col > 0) << WEST
+                    | u8::from(cell.col < last_col) << EAST;
+                let key = cell.key();
+                let mut food = 0;
+                for other in foods {
+                    for side in [NORTH, SOUTH, WEST, EAST] {
+                        let beside = key.wrapping_add(STEP[side as usize]);
+                        food |= u8::from(other.key() == beside) << side;
+                    }
                 }
+                // A step off the board may wrap to where eaten foods are.
+                food &= on_board;
+                legal.0 = 1 | (on_board & !food) | u8::from(food != 0) << LOAD;
             }
-            legal.0 = 1 | (on_board & !food) | u8::from(food != 0) << LOAD;
         }
-    }
+    });
 }
 
 type PlayerColumns = (&'static Cell, &'static Level, &'static Legal, &'static Sight);

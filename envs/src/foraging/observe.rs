@@ -1,6 +1,8 @@
 //! What foragers see: vectors, grid layers, masks and the global state (spec `mansa-lbf.md` 2.6).
 
-use super::game::{Cell, Food, Level, Seen, Sight};
+use std::cmp::Ordering;
+
+use super::game::{Cell, Food, Level, Seen, Sight, specialize};
 use super::{ACTIONS, Mode, Rules, StateMode, View};
 use crate::ecs::{Frame, Scope};
 use crate::spec::EnvSpec;
@@ -27,12 +29,27 @@ pub(super) fn write(
     let Rules { players, foods, .. } = *rules;
     let obs = spec.observation.size();
     let Frame { observations, masks, state } = frame;
+    let far = rules.rows.max(rules.cols) - 1;
+    let whole = scope == Scope::All
+        && rules.view == View::Vector
+        && rules.observe_levels
+        && !observations.is_empty()
+        && seen.sights.iter().all(|sight| sight.0 >= far);
+    if whole {
+        let out = observations.as_chunks_mut::<3>().0;
+        specialize!(players, |players| {
+            specialize!(foods, |foods| whole_boards(seen, players, foods, out));
+        });
+    }
     for (lane, clock) in seen.clocks.iter().enumerate() {
         if scope == Scope::Ended && !clock.end.is_over() {
             continue;
         }
         let rows = lane * players..(lane + 1) * players;
         let food_rows = lane * foods..(lane + 1) * foods;
+        if whole && state.is_empty() {
+            break;
+        }
         let scene = Scene {
             players: &seen.cells[rows.clone()],
             levels: &seen.levels[rows.clone()],
@@ -41,7 +58,7 @@ pub(super) fn write(
             food_levels: &seen.food_levels[food_rows],
         };
         let all = rows.start * obs..rows.end * obs;
-        if let Some(out) = observations.get_mut(all.clone()) {
+        if let Some(out) = observations.get_mut(all.clone()).filter(|_| !whole) {
             match rules.view {
                 View::Vector => vectors(rules, &scene, out),
                 View::Grid => grids(rules, &scene, out),
@@ -76,38 +93,101 @@ fn vectors(rules: &Rules, scene: &Scene<'_>, out: &mut [f32]) {
     let size = rules.player_size();
     let length = out.len() / scene.players.len();
     for (agent, row) in out.chunks_exact_mut(length).enumerate() {
-        let (own, sight) = (scene.players[agent], scene.sights[agent].0);
-        let origin = (own.row.saturating_sub(sight), own.col.saturating_sub(sight));
         let (food_part, player_part) = row.split_at_mut(3 * scene.foods.len());
-        let mut slots = food_part.as_chunks_mut::<3>().0.iter_mut();
-        for (food, level) in scene.foods.iter().zip(scene.food_levels) {
-            // An eaten food is nowhere, which no sight reaches.
-            if within(own, *food, sight)
-                && let Some(slot) = slots.next()
-            {
-                *slot = triple(*food, origin, f32::from(level.0));
-            }
+        windowed_foods(scene, agent, food_part.as_chunks_mut().0);
+        if size == 3 {
+            let slots = player_part.as_chunks_mut().0.iter_mut();
+            windowed_players(rules.mode, scene, agent, slots, |slot, triple| *slot = triple);
+        } else {
+            let slots = player_part.as_chunks_mut().0.iter_mut();
+            let pair = |slot: &mut [f32; 2], triple: [f32; 3]| *slot = [triple[0], triple[1]];
+            windowed_players(rules.mode, scene, agent, slots, pair);
         }
-        slots.for_each(|slot| *slot = ABSENT);
-        let (first, others) = player_part.split_at_mut(size);
-        let own_triple = triple(own, origin, f32::from(scene.levels[agent].0));
-        first.copy_from_slice(&own_triple[..size]);
-        let mut slots = others.chunks_exact_mut(size);
-        for (index, (player, level)) in scene.players.iter().zip(scene.levels).enumerate() {
-            if index == agent {
-                continue;
-            }
-            let visible = match rules.mode {
-                Mode::Clean => within(own, *player, sight),
-                Mode::Reference => in_window(*player, origin, sight),
-            };
-            if visible && let Some(slot) = slots.next() {
-                let other = triple(*player, origin, f32::from(level.0));
-                slot.copy_from_slice(&other[..size]);
-            }
-        }
-        slots.for_each(|slot| slot.copy_from_slice(&ABSENT[..size]));
     }
+}
+
+/// Everyone sees everything: the foods' part is the same for all agents and positions are absolute.
+#[expect(clippy::inline_always, reason = "the counts are constants only when inlined")]
+#[inline(always)]
+fn whole_boards(seen: &Seen<'_>, players: usize, foods: usize, out: &mut [[f32; 3]]) {
+    let teams = seen.cells.chunks_exact(players).zip(seen.levels.chunks_exact(players));
+    let boards = seen.food_cells.chunks_exact(foods).zip(seen.food_levels.chunks_exact(foods));
+    let rows = out.chunks_exact_mut(players * (players + foods));
+    for (((cells, levels), (food_cells, food_levels)), out) in teams.zip(boards).zip(rows) {
+        let mut left = 0;
+        for index in 0..foods {
+            let food = food_cells[index];
+            // A slot is written in any case and kept only if the food is there.
+            out[left] = triple(food, (0, 0), f32::from(food_levels[index].0));
+            left += usize::from(food != Cell::NOWHERE);
+        }
+        for slot in &mut out[left..foods] {
+            *slot = ABSENT;
+        }
+        for agent in 1..players {
+            let row = agent * (players + foods);
+            for index in 0..foods {
+                out[row + index] = out[index];
+            }
+        }
+        for player in 0..players {
+            let seen = triple(cells[player], (0, 0), f32::from(levels[player].0));
+            for agent in 0..players {
+                // The own triple first, then the others in index order.
+                let place = match player.cmp(&agent) {
+                    Ordering::Less => player + 1,
+                    Ordering::Equal => 0,
+                    Ordering::Greater => player,
+                };
+                out[agent * (players + foods) + foods + place] = seen;
+            }
+        }
+    }
+}
+
+/// The corner of the window around an agent, cut at the board's edge.
+fn corner(own: Cell, sight: u8) -> (u8, u8) {
+    (own.row.saturating_sub(sight), own.col.saturating_sub(sight))
+}
+
+fn windowed_foods(scene: &Scene<'_>, agent: usize, out: &mut [[f32; 3]]) {
+    let (own, sight) = (scene.players[agent], scene.sights[agent].0);
+    let mut left = 0;
+    for (food, level) in scene.foods.iter().zip(scene.food_levels) {
+        // An eaten food is nowhere, which no sight reaches.
+        if within(own, *food, sight) {
+            out[left] = triple(*food, corner(own, sight), f32::from(level.0));
+            left += 1;
+        }
+    }
+    out[left..].fill(ABSENT);
+}
+
+fn windowed_players<'a, T: 'a>(
+    mode: Mode,
+    scene: &Scene<'_>,
+    agent: usize,
+    mut slots: impl Iterator<Item = &'a mut T>,
+    put: impl Fn(&mut T, [f32; 3]),
+) {
+    let (own, sight) = (scene.players[agent], scene.sights[agent].0);
+    let origin = corner(own, sight);
+    let mut add = |cell: Cell, level: Level| {
+        if let Some(slot) = slots.next() {
+            put(slot, triple(cell, origin, f32::from(level.0)));
+        }
+    };
+    add(own, scene.levels[agent]);
+    for (index, (player, level)) in scene.players.iter().zip(scene.levels).enumerate() {
+        let visible = match mode {
+            Mode::Clean => within(own, *player, sight),
+            Mode::Reference => in_window(*player, origin, sight),
+        };
+        if visible && index != agent {
+            add(*player, *level);
+        }
+    }
+    slots.for_each(|slot| put(slot, ABSENT));
 }
 
 fn triple(cell: Cell, origin: (u8, u8), level: f32) -> [f32; 3] {
