@@ -1,5 +1,8 @@
 //! Descriptions of games.
 
+pub mod catalogue;
+pub mod generate;
+pub mod nfg;
 mod normal_form;
 
 pub use normal_form::{GameError, NormalForm};

@@ -1,0 +1,226 @@
+//! What one player faces: own payoffs against the opponents' mixed play, and its moments.
+
+use ndarray::{Array1, Array2, ArrayView1, Axis};
+
+use crate::solution::SolveError;
+
+/// A player's payoffs against every joint action of the opponents, with their probabilities.
+///
+/// In the words of finance: own actions are assets, the opponents' joint actions are states of the
+/// world, a mixed strategy is a portfolio.
+#[derive(Clone, Debug)]
+pub struct Exposure {
+    /// `[actions, states]`.
+    payoffs: Array2<f64>,
+    /// `[states]`, a distribution.
+    weights: Array1<f64>,
+    /// `[actions]`.
+    mean: Array1<f64>,
+    /// `[actions, states with positive weight]`, `sqrt(w_k) (M[a,k] - mean[a])`.
+    centred: Array2<f64>,
+    /// `[actions]`: variance that every unit of an action brings by itself (payoff noise).
+    noise: Option<Array1<f64>>,
+}
+
+impl Exposure {
+    /// The moments of `payoffs` (`[actions, states]`) under `weights` (`[states]`).
+    ///
+    /// # Errors
+    ///
+    /// [`SolveError`] if there is no action or state, if shapes differ, if a payoff is not finite,
+    /// or if the weights are no distribution (non-negative, sum 1 within 1e-9).
+    pub fn new(payoffs: Array2<f64>, weights: Array1<f64>) -> Result<Self, SolveError> {
+        let (actions, states) = payoffs.dim();
+        if actions == 0 || states == 0 {
+            return Err(SolveError::Invalid {
+                what: "an exposure without actions or states".into(),
+            });
+        }
+        if states != weights.len() {
+            return Err(SolveError::Invalid {
+                what: format!("{states} states in the payoffs, {} weights", weights.len()),
+            });
+        }
+        if payoffs.iter().any(|payoff| !payoff.is_finite()) {
+            return Err(SolveError::NotFinite { what: "payoffs".into() });
+        }
+        let total = weights.sum();
+        if weights.iter().any(|&weight| !(0.0..=1.0 + 1e-9).contains(&weight))
+            || (total - 1.0).abs() > 1e-9
+        {
+            return Err(SolveError::Invalid {
+                what: format!("weights that are no distribution (their sum is {total})"),
+            });
+        }
+        let mean = payoffs.dot(&weights);
+        let live: Vec<usize> = (0..states).filter(|&k| weights[k] > 0.0).collect();
+        let mut centred = payoffs.select(Axis(1), &live);
+        let roots: Vec<f64> = live.iter().map(|&k| weights[k].sqrt()).collect();
+        for (mut row, &mean) in centred.rows_mut().into_iter().zip(&mean) {
+            for (entry, root) in row.iter_mut().zip(&roots) {
+                *entry = root * (*entry - mean);
+            }
+        }
+        Ok(Self { payoffs, weights, mean, centred, noise: None })
+    }
+
+    /// Adds to every action the variance of a noisy payoff, averaged over the states.
+    ///
+    /// `cells` (`[actions, states]`) holds the variance within each cell, as an empirical game
+    /// knows it.
+    /// By the law of total variance the strategic variance of a mix `x` grows by
+    /// `sum_a x_a^2 sum_k w_k cells[a,k]`, which keeps the problem a concave quadratic program.
+    /// This treats the noise of different actions as independent.
+    ///
+    /// # Errors
+    ///
+    /// [`SolveError`] if the shape differs from the payoffs' or a variance is negative or not
+    /// finite.
+    pub fn with_noise(mut self, cells: &Array2<f64>) -> Result<Self, SolveError> {
+        if cells.dim() != self.payoffs.dim() {
+            return Err(SolveError::Invalid {
+                what: format!(
+                    "variances of shape {:?} for payoffs of shape {:?}",
+                    cells.dim(),
+                    self.payoffs.dim()
+                ),
+            });
+        }
+        if cells.iter().any(|&variance| !(variance >= 0.0 && variance.is_finite())) {
+            return Err(SolveError::NotFinite { what: "variances of the cells".into() });
+        }
+        self.noise = Some(cells.dot(&self.weights));
+        Ok(self)
+    }
+
+    /// Number of own actions.
+    pub fn actions(&self) -> usize {
+        self.mean.len()
+    }
+
+    /// Expected payoff of each own action, `mu = M w`.
+    pub fn mean(&self) -> ArrayView1<'_, f64> {
+        self.mean.view()
+    }
+
+    /// Probabilities of the opponents' joint actions.
+    pub fn weights(&self) -> ArrayView1<'_, f64> {
+        self.weights.view()
+    }
+
+    /// The action-utility covariance `Sigma = M diag(w) M' - mu mu'` (`[actions, actions]`),
+    /// computed from centred payoffs so that it is positive semidefinite to rounding.
+    pub fn covariance(&self) -> Array2<f64> {
+        // Row by row rather than by a matrix product, whose kernels (and bits) depend on the CPU.
+        let actions = self.actions();
+        let mut sigma = Array2::zeros((actions, actions));
+        for a in 0..actions {
+            for b in 0..=a {
+                sigma[[a, b]] = self.covariance_of(a, b);
+                sigma[[b, a]] = sigma[[a, b]];
+            }
+        }
+        sigma
+    }
+
+    /// One entry of the covariance.
+    pub(super) fn covariance_of(&self, a: usize, b: usize) -> f64 {
+        let shared = self.centred.row(a).dot(&self.centred.row(b));
+        match &self.noise {
+            Some(noise) if a == b => shared + noise[a],
+            _ => shared,
+        }
+    }
+
+    /// `Sigma x` in `O(actions * states)`, without forming `Sigma`.
+    pub fn covariance_times(&self, x: ArrayView1<'_, f64>) -> Array1<f64> {
+        let mut product = self.centred.dot(&self.deviations(x));
+        if let Some(noise) = &self.noise {
+            product += &(noise * &x);
+        }
+        product
+    }
+
+    /// The mix's payoff deviation in each live state times the root of its weight.
+    fn deviations(&self, x: ArrayView1<'_, f64>) -> Array1<f64> {
+        mixed_rows(&self.centred, x)
+    }
+
+    /// Expected payoff of a mix, `x . mu`.
+    pub fn expected(&self, x: ArrayView1<'_, f64>) -> f64 {
+        x.dot(&self.mean)
+    }
+
+    /// Strategic variance `x' Sigma x`: only the opponents' mixing counts as risk.
+    pub fn strategic_variance(&self, x: ArrayView1<'_, f64>) -> f64 {
+        let sums = self.deviations(x);
+        let own = self.noise.as_ref().map_or(0.0, |noise| {
+            noise.iter().zip(&x).map(|(noise, share)| noise * share * share).sum()
+        });
+        sums.dot(&sums) + own
+    }
+
+    /// Variance of the payoff when the player draws an action as well: never below
+    /// [`Exposure::strategic_variance`].
+    pub fn total_variance(&self, x: ArrayView1<'_, f64>) -> f64 {
+        let expected = self.expected(x);
+        let mut total = 0.0;
+        for (row, &share) in self.payoffs.rows().into_iter().zip(&x) {
+            if share.abs() > 0.0 {
+                let spread = row.iter().zip(&self.weights);
+                total += share
+                    * spread
+                        .map(|(payoff, weight)| weight * (payoff - expected) * (payoff - expected))
+                        .sum::<f64>();
+            }
+        }
+        let noise = self.noise.as_ref().map_or(0.0, |noise| noise.dot(&x));
+        total + noise
+    }
+
+    /// The mean-variance objective `x . mu - gamma x' Sigma x`.
+    pub fn objective(&self, gamma: f64, x: ArrayView1<'_, f64>) -> f64 {
+        self.expected(x) - gamma * self.strategic_variance(x)
+    }
+
+    /// Its gradient `mu - 2 gamma Sigma x`: the marginal score of each action beside the mix.
+    pub fn gradient(&self, gamma: f64, x: ArrayView1<'_, f64>) -> Array1<f64> {
+        &self.mean - &(2.0 * gamma * self.covariance_times(x))
+    }
+
+    /// Weights under which a risk-neutral player sees the gradient as plain payoffs:
+    /// `w'_k = w_k (1 - 2 gamma (g_k - gbar))` with `g_k` the mix's payoff in state `k`.
+    ///
+    /// They sum to one and `M w' = mu - 2 gamma Sigma x`; where the mix does better than
+    /// `1 / (2 gamma)` above its mean the weight is negative.
+    /// Noise set by [`Exposure::with_noise`] has no part in them.
+    pub fn reweighted(&self, gamma: f64, x: ArrayView1<'_, f64>) -> Array1<f64> {
+        let in_state = mixed_rows(&self.payoffs, x);
+        let mean = in_state.dot(&self.weights);
+        let mut weights = self.weights.clone();
+        weights.zip_mut_with(&in_state, |weight, payoff| {
+            *weight *= 1.0 - 2.0 * gamma * (payoff - mean);
+        });
+        weights
+    }
+
+    /// The Frank-Wolfe gap of `x` over mixes with every share at least `floor`: an upper bound on
+    /// what [`Exposure::objective`] could still gain.
+    pub fn frank_wolfe_gap(&self, gamma: f64, floor: f64, x: ArrayView1<'_, f64>) -> f64 {
+        let gradient = self.gradient(gamma, x);
+        let best = gradient.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let free = 1.0 - floor * self.actions() as f64;
+        (free * best + floor * gradient.sum() - x.dot(&gradient)).max(0.0)
+    }
+}
+
+/// `x' rows`; sparse mixes are the rule, and sums of rows run along memory.
+fn mixed_rows(rows: &Array2<f64>, x: ArrayView1<'_, f64>) -> Array1<f64> {
+    let mut sums = Array1::zeros(rows.ncols());
+    for (row, &share) in rows.rows().into_iter().zip(&x) {
+        if share.abs() > 0.0 {
+            sums.scaled_add(share, &row);
+        }
+    }
+    sums
+}
