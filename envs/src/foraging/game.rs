@@ -162,11 +162,8 @@ fn advance(setup: Res<Setup>, mut players: Query<(&mut Cell, &Intent, &Legal), W
             }
             for index in 0..count {
                 let target = targets[index];
-                let mut alone = true;
-                for other in 0..count {
-                    alone &= other == index || targets[other] != target;
-                }
-                if alone {
+                let wanted: usize = targets.iter().map(|other| usize::from(*other == target)).sum();
+                if wanted == 1 {
                     team[index] = Cell::from_key(target);
                 }
             }
