@@ -82,11 +82,12 @@ pub fn enumerate(
             if parameters.symmetric && (x - y).abs() > SAME {
                 continue;
             }
-            let share = |x: f64| vec![x, 1.0 - x];
+            let mixes = [x, y].map(|share| vec![share, 1.0 - share]);
             // Roots of the polynomial carry its rounding; Newton's method takes that off.
-            let rough = Profile::new(vec![share(x), share(y)]);
-            let supports = inside(&rough, risk.tremble.floor());
-            let exact = system.newton(rough.clone(), &supports)?;
+            let players = if parameters.symmetric { 1 } else { 2 };
+            let rough = system.complete(mixes[..players].to_vec());
+            let supports = &inside(&rough, risk.tremble.floor())[..players];
+            let exact = system.newton(rough.clone(), supports)?;
             keep(exact.filter(|exact| exact.distance(&rough) < 1e-3).unwrap_or(rough))?;
         }
     } else {
@@ -109,7 +110,7 @@ pub fn enumerate(
             let supports = system.supports(combination);
             let mut draws = streams.at(Purpose::Solve, combination as u32, 0);
             for start in 0..=parameters.starts {
-                let rough = system.start(&supports, |_| {
+                let rough = system.start(&supports, |_, _| {
                     // Exponential draws, normalised, are uniform on the simplex.
                     if start == 0 { 1.0 } else { -libm::log(1.0 - unit_f64(&mut draws)) }
                 });
@@ -124,6 +125,40 @@ pub fn enumerate(
     }
     found.sort_by(|a, b| order(&a.profile, &b.profile));
     Ok(found)
+}
+
+/// Newton's method from a profile that is close to an equilibrium, on the supports that it seems to
+/// have: the result with the least gap, if any run ends.
+pub(super) fn polish(
+    views: &Views,
+    risk: &RiskAversion,
+    profile: &Profile,
+) -> Result<Option<Equilibrium>, SolveError> {
+    let system = System { views, risk, symmetric: false };
+    let floor = risk.tremble.floor();
+    let mut best: Option<Equilibrium> = None;
+    // Averages leave dust of about one over the rounds on actions that are no longer played.
+    for dust in [1e-1, 3e-2, 1e-2, 3e-3, 1e-3, 1e-4] {
+        let supports: Vec<Vec<usize>> = profile
+            .iter()
+            .map(|mix| {
+                let set: Vec<usize> = (0..mix.len()).filter(|&a| mix[a] > floor + dust).collect();
+                if set.is_empty() {
+                    inside(&Profile::new(vec![mix.clone()]), floor)[0].clone()
+                } else {
+                    set
+                }
+            })
+            .collect();
+        let start = system.start(&supports, |player, a| profile[player][a] - floor);
+        let Some(profile) = system.newton(start, &supports)? else { continue };
+        let assessment = assess(views, &profile, risk)?;
+        let better = |best: &Equilibrium| assessment.convergence() < best.assessment.convergence();
+        if best.as_ref().is_none_or(better) {
+            best = Some(Equilibrium { profile, assessment });
+        }
+    }
+    Ok(best)
 }
 
 /// Smaller supports first, then shares from the first player's first action on.
@@ -179,13 +214,14 @@ impl System<'_> {
     }
 
     /// A profile on the supports with shares above the floor in the proportions drawn.
-    fn start(&self, supports: &[Vec<usize>], mut draw: impl FnMut(usize) -> f64) -> Profile {
+    fn start(&self, supports: &[Vec<usize>], mut draw: impl FnMut(usize, usize) -> f64) -> Profile {
         let floor = self.risk.tremble.floor();
         let mixes: Vec<Vec<f64>> = supports
             .iter()
             .zip(self.views.sizes())
-            .map(|(support, &actions)| {
-                let drawn: Vec<f64> = support.iter().map(|&a| draw(a)).collect();
+            .enumerate()
+            .map(|(player, (support, &actions))| {
+                let drawn: Vec<f64> = support.iter().map(|&a| draw(player, a)).collect();
                 let total: f64 = drawn.iter().sum();
                 let mut mix = vec![floor; actions];
                 for (&a, drawn) in support.iter().zip(&drawn) {

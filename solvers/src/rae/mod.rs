@@ -26,6 +26,7 @@ mod fictitious;
 pub(crate) mod interior;
 mod respond;
 mod roots;
+mod solver;
 mod two_by_two;
 mod views;
 
@@ -37,6 +38,7 @@ pub use fictitious::{FictitiousPlay, Play, Played, fictitious_play};
 pub use respond::{
     ACTIVE_SET_ACTIONS, FrontierPoint, Method, Response, best_response, min_variance,
 };
+pub use solver::Rae;
 pub use views::Views;
 
 use crate::solution::{Profile, SolveError};
