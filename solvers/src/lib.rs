@@ -5,6 +5,7 @@
 
 pub mod game;
 pub mod nash;
+pub mod rae;
 mod registry;
 pub mod seed;
 pub mod solution;
@@ -16,5 +17,7 @@ registry::registry! {
     SolverConfig {
         /// All pure Nash equilibria.
         Pure => nash::pure::Pure,
+        /// Risk-Averse Equilibria.
+        Rae => rae::Rae,
     }
 }
