@@ -1,2 +1,5 @@
 //! The `gambol` binary.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    gambol_runner::main_with(gambol_runner::Registries::standard())
+}

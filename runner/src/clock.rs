@@ -1,0 +1,32 @@
+//! The only module that reads time. Times are reported, and decide nothing but when a bar is redrawn or a
+//! benchmark has measured long enough.
+
+#![expect(clippy::disallowed_methods, reason = "this is the module that may")]
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// A running stopwatch.
+#[derive(Clone, Copy, Debug)]
+pub struct Stopwatch(Instant);
+
+impl Stopwatch {
+    /// Starts at zero.
+    pub fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    /// Time since the start.
+    pub fn elapsed(self) -> Duration {
+        self.0.elapsed()
+    }
+
+    /// Seconds since the start.
+    pub fn seconds(self) -> f64 {
+        self.elapsed().as_secs_f64()
+    }
+}
+
+/// Seconds since 1970, UTC; 0 on a machine whose clock is before that.
+pub fn unix_seconds() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
+}

@@ -1,0 +1,340 @@
+//! Evaluation: a fixed number of episodes, none favoured for being short.
+//!
+//! The episodes are dealt to the lanes beforehand, `N / lanes` each and one more for the first `N % lanes`, and every
+//! lane plays its own quota to the end. Taking the first `N` episodes that finish would favour short ones.
+//! Lanes are cut into groups of [`GROUP`], which run independently on the threads; results are merged in lane order.
+
+use std::ops::Range;
+
+use gambol_agents::Agent;
+use gambol_agents::policy::{ActionBuffer, LaneRngs, Policy, View};
+use gambol_envs::batch::{Buffers, End, Outbox};
+use gambol_envs::seed::Purpose;
+use gambol_envs::spec::Payoff;
+use rayon::prelude::*;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::digest::{Entry, Kind, Seen, StepHasher};
+use crate::drivers::{DriverError, Outcome};
+use crate::machine;
+use crate::plan::{Arena, Plan};
+use crate::record::Record;
+use crate::record::progress::Progress;
+
+/// Lanes that run together; part of the digest's definition.
+pub const GROUP: u32 = 256;
+
+/// `run: Evaluate(..)`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Evaluate {
+    /// Episodes to play, at least 1.
+    pub episodes: u64,
+}
+
+/// Most episodes whose results are kept in memory.
+const MOST_EPISODES: u64 = 1 << 28;
+
+/// One finished episode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Ended {
+    lane: u32,
+    length: u32,
+    terminated: bool,
+}
+
+/// Everything that an evaluation found, episode by episode in lane order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Evaluation {
+    agents: usize,
+    common: bool,
+    episodes: Vec<Ended>,
+    /// `[episodes, agents]`, undiscounted.
+    returns: Vec<f64>,
+    /// Whether every episode that was asked for was played.
+    pub complete: bool,
+}
+
+/// Mean with its standard error.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Mean {
+    /// Arithmetic mean.
+    pub mean: f64,
+    /// Standard error of the mean; 0 for fewer than two values.
+    pub error: f64,
+}
+
+impl Mean {
+    /// Of these values, in order.
+    pub fn of(values: impl Iterator<Item = f64> + Clone) -> Self {
+        let count = values.clone().count() as f64;
+        let mean = values.clone().sum::<f64>() / count.max(1.0);
+        let squares: f64 = values.map(|value| (value - mean) * (value - mean)).sum();
+        let error = if count > 1.0 { (squares / (count - 1.0) / count).sqrt() } else { 0.0 };
+        Self { mean, error }
+    }
+
+    /// The normal 95 % interval.
+    pub fn interval(self) -> [f64; 2] {
+        [self.mean - 1.96 * self.error, self.mean + 1.96 * self.error]
+    }
+}
+
+impl Evaluation {
+    /// Number of episodes.
+    pub fn episodes(&self) -> usize {
+        self.episodes.len()
+    }
+
+    /// Return of the team in each episode: the agents' sum, or the one number that all receive when the payoff is
+    /// common.
+    pub fn team_returns(&self) -> impl Iterator<Item = f64> + Clone + '_ {
+        let common = self.common;
+        let team = move |returns: &[f64]| if common { returns[0] } else { returns.iter().sum() };
+        self.returns.chunks_exact(self.agents.max(1)).map(team)
+    }
+
+    /// Length of each episode in steps.
+    pub fn lengths(&self) -> impl Iterator<Item = f64> + Clone + '_ {
+        self.episodes.iter().map(|episode| f64::from(episode.length))
+    }
+
+    /// Mean return of the team.
+    pub fn mean(&self) -> Mean {
+        Mean::of(self.team_returns())
+    }
+
+    /// The results as one JSON object.
+    pub fn summary(&self) -> Value {
+        let mean = self.mean();
+        let agents: Vec<_> = (0..self.agents)
+            .map(|agent| Mean::of(self.returns.iter().skip(agent).step_by(self.agents).copied()))
+            .map(|Mean { mean, error }| json!({ "mean": mean, "standard_error": error }))
+            .collect();
+        let terminated = self.episodes.iter().filter(|episode| episode.terminated).count();
+        let least = self.team_returns().fold(f64::INFINITY, f64::min);
+        let most = self.team_returns().fold(f64::NEG_INFINITY, f64::max);
+        let positive = self.team_returns().filter(|&value| value > 0.0).count();
+        let share = |count: usize| count as f64 / (self.episodes().max(1)) as f64;
+        json!({
+            "episodes": self.episodes(),
+            "complete": self.complete,
+            "return": {
+                "mean": mean.mean,
+                "standard_error": mean.error,
+                "interval_95": mean.interval(),
+                "min": least,
+                "max": most,
+                "positive": share(positive),
+            },
+            "agent_returns": agents,
+            "length": Mean::of(self.lengths()).mean,
+            "terminated": share(terminated),
+        })
+    }
+
+    /// The entry that stands for all results in the digest log.
+    fn entry(&self, step: u64) -> Entry {
+        let mut bytes = Vec::with_capacity(self.returns.len() * 8 + self.episodes.len() * 9);
+        for (episode, returns) in self.episodes.iter().zip(self.returns.chunks(self.agents.max(1)))
+        {
+            bytes.extend_from_slice(&episode.lane.to_le_bytes());
+            bytes.extend_from_slice(&episode.length.to_le_bytes());
+            bytes.push(u8::from(episode.terminated));
+            for value in returns {
+                bytes.extend_from_slice(&value.to_le_bytes());
+            }
+        }
+        Entry::hashed(Kind::Results, step, &bytes)
+    }
+}
+
+/// What is evaluated: which lanes, how many episodes in all.
+pub(crate) struct Match<'a> {
+    pub(crate) arena: &'a Arena,
+    /// Global lanes; episodes are dealt to them in order.
+    pub(crate) lanes: Range<u32>,
+    pub(crate) episodes: u64,
+    /// Environment steps of training made so far, for the log.
+    pub(crate) step: u64,
+    /// Whether an interruption may end it early; an evaluation during training is short and always finishes.
+    pub(crate) stoppable: bool,
+}
+
+/// One group's episodes and log.
+struct Group {
+    evaluation: Evaluation,
+    log: Vec<Entry>,
+}
+
+impl Match<'_> {
+    /// Plays all episodes.
+    ///
+    /// When the run is stopped, the evaluation keeps the episodes up to the number that every lane of a group has
+    /// finished, so that what is kept is not a choice of short episodes.
+    pub(crate) fn play(
+        &self,
+        policy: &dyn Policy,
+        record: &mut Record,
+        progress: &Progress,
+    ) -> Result<Evaluation, DriverError> {
+        let lanes = self.lanes.len() as u64;
+        let quota = |lane: u32| {
+            let (each, more) = (self.episodes / lanes, self.episodes % lanes);
+            each + u64::from(u64::from(lane - self.lanes.start) < more)
+        };
+        let groups: Vec<_> = self
+            .lanes
+            .clone()
+            .step_by(GROUP as usize)
+            .map(|first| (first..(first + GROUP).min(self.lanes.end), policy.fork()))
+            .collect();
+        let played = groups
+            .into_par_iter()
+            .map(|(lanes, policy)| {
+                let quotas = lanes.clone().map(quota).collect();
+                self.group(lanes, quotas, policy, progress)
+            })
+            .collect::<Result<Vec<_>, DriverError>>()?;
+        record.log.add(Entry {
+            kind: Kind::Evaluation,
+            group: 0,
+            step: self.step,
+            fields: [self.episodes, lanes, u64::from(self.lanes.start), 0, 0],
+        })?;
+        let spec = &self.arena.spec;
+        let mut whole = Evaluation {
+            agents: spec.agents,
+            common: spec.payoff == Payoff::Common,
+            complete: true,
+            ..Evaluation::default()
+        };
+        for Group { evaluation, log } in played {
+            for entry in log {
+                record.log.add(entry)?;
+            }
+            whole.episodes.extend(evaluation.episodes);
+            whole.returns.extend(evaluation.returns);
+            whole.complete &= evaluation.complete;
+        }
+        record.log.add(whole.entry(self.step))?;
+        Ok(whole)
+    }
+
+    fn group(
+        &self,
+        lanes: Range<u32>,
+        quotas: Vec<u64>,
+        mut policy: Box<dyn Policy>,
+        progress: &Progress,
+    ) -> Result<Group, DriverError> {
+        let Arena { env, spec, shard, streams, .. } = self.arena;
+        let (envs, agents) = (lanes.len(), spec.agents);
+        let group = lanes.start - self.lanes.start;
+        let mut batch = env.build(lanes.clone(), *shard, *streams)?;
+        let mut rngs = LaneRngs::new(*streams, Purpose::Evaluate, lanes.start, envs);
+        let mut buffers = Buffers::new(spec, envs);
+        let mut actions = ActionBuffer::new(spec, envs);
+        let mut started = vec![true; envs];
+        let mut hasher = StepHasher::default();
+        let mut log = Vec::new();
+        let mut running = vec![0.0_f64; envs * agents];
+        let mut lengths = vec![0_u32; envs];
+        // Episodes of each lane, and their returns one after the other.
+        let mut ended: Vec<(Vec<Ended>, Vec<f64>)> = vec![<_>::default(); envs];
+        batch.reset(0, buffers.outbox())?;
+        log.push(StepHasher::start(Kind::GroupStart, group, &seen(&buffers)));
+        let mut open = quotas.iter().filter(|&&quota| quota > 0).count();
+        let mut step = 0;
+        while open > 0 && !(self.stoppable && machine::stopping()) {
+            step += 1;
+            rngs.begin(&started);
+            let view = View {
+                envs,
+                agents,
+                observations: &buffers.observations,
+                masks: &buffers.masks,
+                state: &buffers.state,
+                started: &started,
+            };
+            policy.act(&view, &mut rngs, &mut actions)?;
+            let out =
+                Outbox { last_observations: &mut [], last_state: &mut [], ..buffers.outbox() };
+            batch.step(actions.as_actions(), out)?;
+            let seen = seen(&buffers);
+            log.push(hasher.step(Kind::GroupStep, group, step, actions.as_actions(), &seen));
+            for (sum, reward) in running.iter_mut().zip(&buffers.rewards) {
+                *sum += f64::from(*reward);
+            }
+            let mut finished = 0;
+            for (lane, end) in buffers.ends.iter().enumerate() {
+                lengths[lane] += 1;
+                started[lane] = end.is_over();
+                if !end.is_over() {
+                    continue;
+                }
+                let sums = &mut running[lane * agents..(lane + 1) * agents];
+                let (episodes, returns) = &mut ended[lane];
+                if (episodes.len() as u64) < quotas[lane] {
+                    episodes.push(Ended {
+                        lane: lanes.start + lane as u32,
+                        length: lengths[lane],
+                        terminated: *end == End::Terminated,
+                    });
+                    returns.extend_from_slice(sums);
+                    finished += 1;
+                    open -= usize::from(episodes.len() as u64 == quotas[lane]);
+                }
+                sums.fill(0.0);
+                lengths[lane] = 0;
+            }
+            progress.advance(finished);
+        }
+        let mut evaluation = Evaluation { agents, complete: open == 0, ..Evaluation::default() };
+        let fewest = ended.iter().map(|(episodes, _)| episodes.len()).min().unwrap_or(0);
+        for (episodes, returns) in ended {
+            let kept = if open == 0 { episodes.len() } else { fewest };
+            evaluation.episodes.extend_from_slice(&episodes[..kept]);
+            evaluation.returns.extend_from_slice(&returns[..kept * agents]);
+        }
+        Ok(Group { evaluation, log })
+    }
+}
+
+fn seen(buffers: &Buffers) -> Seen<'_> {
+    Seen {
+        observations: &buffers.observations,
+        masks: &buffers.masks,
+        rewards: &buffers.rewards,
+        ends: &buffers.ends,
+    }
+}
+
+impl Evaluate {
+    pub(crate) fn check(&self) -> Vec<(&'static str, String)> {
+        if (1..=MOST_EPISODES).contains(&self.episodes) {
+            Vec::new()
+        } else {
+            let why = format!("{}, there must be 1 to {MOST_EPISODES}", self.episodes);
+            vec![("episodes", why)]
+        }
+    }
+
+    pub(crate) fn run(&self, plan: &Plan, record: &mut Record) -> Result<Outcome, DriverError> {
+        let arena = plan.arena.as_ref().ok_or(DriverError::Missing("env"))?;
+        let player = plan.player.as_ref().ok_or(DriverError::Missing("agent"))?;
+        let policy = match player.build(arena)? {
+            Agent::Policy(policy) => policy,
+            Agent::Learner(learner) => learner.policy(true)?,
+        };
+        let lanes = u64::from(arena.envs).min(self.episodes) as u32;
+        let game =
+            Match { arena, lanes: 0..lanes, episodes: self.episodes, step: 0, stoppable: true };
+        let progress = record.progress(self.episodes, "episodes");
+        let evaluation = game.play(policy.as_ref(), record, &progress)?;
+        progress.finish();
+        record.evaluation(arena, &player.name, plan.seed, 0, &evaluation)?;
+        Ok(Outcome { complete: evaluation.complete, results: evaluation.summary() })
+    }
+}

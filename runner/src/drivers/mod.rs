@@ -1,0 +1,106 @@
+//! What a scenario can ask for: one variant of [`Run`] and one file each.
+
+use gambol_agents::learner::LearnError;
+use gambol_agents::policy::PolicyError;
+use gambol_agents::{Agent, AgentError};
+use gambol_envs::BuildError;
+use gambol_envs::batch::BatchError;
+use serde::Deserialize;
+use thiserror::Error;
+
+use crate::digest::LogError;
+use crate::plan::Plan;
+use crate::record::{Record, RecordError};
+use crate::scenario::Scenario;
+
+pub mod evaluate;
+pub mod train;
+
+/// The section `run` of a scenario.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub enum Run {
+    /// Plays a number of episodes and reports returns.
+    Evaluate(evaluate::Evaluate),
+    /// Trains a learner, evaluating at fixed intervals.
+    Train(train::Train),
+}
+
+impl Run {
+    /// Problems of the section's values, as the field's path below `run` and what is wrong with it.
+    pub(crate) fn check(&self, _scenario: &Scenario) -> Vec<(&'static str, String)> {
+        match self {
+            Self::Evaluate(evaluate) => evaluate.check(),
+            Self::Train(train) => train.check(),
+        }
+    }
+
+    /// Environment steps that a learner will train for; 0 when nothing is trained.
+    pub fn training_steps(&self) -> u64 {
+        match self {
+            Self::Evaluate(_) => 0,
+            Self::Train(train) => train.steps,
+        }
+    }
+
+    /// Whether the agent fits.
+    pub(crate) fn accepts(&self, name: &str, agent: &Agent) -> Result<(), String> {
+        match (self, agent) {
+            (Self::Train(_), Agent::Policy(_)) => {
+                Err(format!("`{name}` does not learn; `run: Train` needs a learner"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Why a run failed.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum DriverError {
+    /// The environment cannot be built.
+    #[error("environment: {0}")]
+    Build(#[from] BuildError),
+    /// The agent cannot be built.
+    #[error("agent: {0}")]
+    Agent(#[from] AgentError),
+    /// A policy could not act.
+    #[error("agent: {0}")]
+    Policy(#[from] PolicyError),
+    /// The environment refused a call.
+    #[error("environment: {0}")]
+    Batch(#[from] BatchError),
+    /// Learning stopped.
+    #[error("learner: {0}")]
+    Learn(#[from] LearnError),
+    /// Something could not be recorded or read back.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// The digest log stopped the run.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The scenario has no `run`, `env` or `agent`.
+    #[error("the scenario has no `{0}`")]
+    Missing(&'static str),
+}
+
+/// How a run ended.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The results, as printed and stored in `results.json`.
+    pub results: serde_json::Value,
+    /// Whether everything was done; otherwise the run was interrupted.
+    pub complete: bool,
+}
+
+/// Runs a plan to its end, or until [`crate::machine::stopping`].
+///
+/// # Errors
+/// [`DriverError`].
+pub fn run(plan: &Plan, record: &mut Record) -> Result<Outcome, DriverError> {
+    match plan.run.as_ref().ok_or(DriverError::Missing("run"))? {
+        Run::Evaluate(evaluate) => evaluate.run(plan, record),
+        Run::Train(train) => train.run(plan, record),
+    }
+}
