@@ -11,6 +11,7 @@ use thiserror::Error;
 pub mod batch;
 pub mod ecs;
 pub mod foraging;
+pub mod matrix;
 pub mod registry;
 pub mod snapshot;
 pub mod spec;
@@ -42,6 +43,15 @@ impl BuildError {
 
 /// A configured environment, as a scenario file names it.
 pub trait EnvFactory: fmt::Debug + Send + Sync {
+    /// Text files that the environment is made of, as the scenario gives their paths.
+    /// This crate reads no files: the runner reads them and hands each to [`take_file`](Self::take_file).
+    fn files(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Receives the text of one of [`files`](Self::files).
+    fn take_file(&mut self, _path: &str, _text: &str) {}
+
     /// The typed facts.
     ///
     /// # Errors
@@ -67,5 +77,5 @@ pub const SHARD: usize = 256;
 
 /// Every environment of this crate; a user's own are added with [`Registry::register`].
 pub fn registry() -> Registry<dyn EnvFactory> {
-    Registry::new(vec![foraging::Foraging::entry()])
+    Registry::new(vec![foraging::Foraging::entry(), matrix::Matrix::entry()])
 }

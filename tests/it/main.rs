@@ -1,5 +1,11 @@
 //! The one integration binary.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::float_cmp,
+    reason = "a test fails by panicking, and exactness is what is tested"
+)]
+
 mod conformance;
 mod foraging_golden;
 mod foraging_rules;
