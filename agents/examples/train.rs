@@ -18,7 +18,8 @@ fn parse(text: &str) -> Box<dyn AgentFactory> {
     let (name, rest) = text.split_at(text.find('(').unwrap());
     let registry = gambol_agents::registry();
     let entry = registry.get(name).unwrap_or_else(|| panic!("no agent `{name}`"));
-    let options = ron::Options::default().with_default_extension(ron::extensions::Extensions::IMPLICIT_SOME);
+    let options =
+        ron::Options::default().with_default_extension(ron::extensions::Extensions::IMPLICIT_SOME);
     let mut deserializer = ron::Deserializer::from_str_with_options(rest, &options).unwrap();
     (entry.parse)(&mut <dyn erased_serde::Deserializer>::erase(&mut deserializer)).unwrap()
 }
@@ -46,8 +47,11 @@ fn main() {
                     common::evaluate(&mut *policy, &config, seed, episodes)
                 });
                 curve.push(returns[0]);
-                let values: Vec<String> =
-                    report.values.iter().map(|(name, value)| format!("{name} {value:.4}")).collect();
+                let values: Vec<String> = report
+                    .values
+                    .iter()
+                    .map(|(name, value)| format!("{name} {value:.4}"))
+                    .collect();
                 println!(
                     "seed {seed} steps {} {:.1}s greedy {:.3} drawn {:.3} | {}",
                     session.steps,

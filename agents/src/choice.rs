@@ -46,7 +46,11 @@ impl Choice {
             Self::Softmax => {
                 let top = f64::from(values[best as usize]);
                 let weight = |(action, value): (usize, &f32)| {
-                    if mask.is_empty() || mask[action] { libm::exp(f64::from(*value) - top) } else { 0.0 }
+                    if mask.is_empty() || mask[action] {
+                        libm::exp(f64::from(*value) - top)
+                    } else {
+                        0.0
+                    }
                 };
                 let mut left = unit_f64(rng) * values.iter().enumerate().map(weight).sum::<f64>();
                 for (action, value) in values.iter().enumerate() {

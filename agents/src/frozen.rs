@@ -32,7 +32,12 @@ impl Actor {
     ///
     /// # Errors
     /// Every mismatch between the network and the environment.
-    pub fn new(form: Form, spec: &EnvSpec, masked: bool, choice: Choice) -> Result<Self, AgentError> {
+    pub fn new(
+        form: Form,
+        spec: &EnvSpec,
+        masked: bool,
+        choice: Choice,
+    ) -> Result<Self, AgentError> {
         let (agents, obs) = (spec.agents, spec.observation.size());
         let mut problems = Vec::new();
         let (inputs, outputs) = (form.widths[0], form.widths[form.widths.len() - 1]);
@@ -211,7 +216,8 @@ impl AgentFactory for Frozen {
         let checkpoint = setting.files.get(&self.path).ok_or_else(|| {
             AgentError::new(format!("`path`: the file `{}` was not read", self.path))
         })?;
-        let named = |error: LearnError| AgentError::new(format!("`path`: `{}`: {error}", self.path));
+        let named =
+            |error: LearnError| AgentError::new(format!("`path`: `{}`: {error}", self.path));
         let (form, flat) = Form::read(checkpoint, &self.prefix, self.activation).map_err(named)?;
         let mut actor = Actor::new(form, setting.spec, self.masked, self.choice)?;
         actor.fill(&flat).map_err(named)?;
@@ -223,9 +229,9 @@ impl AgentFactory for Frozen {
 mod tests {
     use std::collections::BTreeMap;
 
+    use gambol_envs::EnvFactory;
     use gambol_envs::foraging::{Foraging, Mode};
     use gambol_envs::seed::{Purpose, Streams};
-    use gambol_envs::EnvFactory;
 
     use super::*;
     use crate::learner::Checkpoint;

@@ -17,10 +17,12 @@ pub mod learner;
 pub mod mlp;
 pub mod network;
 pub mod policy;
+#[cfg(feature = "torch")]
 mod replay;
 pub mod rollout;
-mod schedule;
+pub mod schedule;
 pub mod scripted;
+#[cfg(feature = "torch")]
 mod standardise;
 #[cfg(feature = "torch")]
 pub mod torch;
@@ -114,12 +116,9 @@ pub trait AgentFactory: fmt::Debug + Send + Sync {
 
 /// Every agent of this crate; a user's own are added with [`Registry::register`].
 pub fn registry() -> Registry<dyn AgentFactory> {
-    let mut registry: Registry<dyn AgentFactory> = Registry::new(vec![
-        scripted::Random::entry(),
-        scripted::Collector::entry(),
-        frozen::Frozen::entry(),
-    ]);
+    let entries =
+        vec![scripted::Random::entry(), scripted::Collector::entry(), frozen::Frozen::entry()];
     #[cfg(feature = "torch")]
-    torch::register(&mut registry);
-    registry
+    let entries = [entries, torch::entries()].concat();
+    Registry::new(entries)
 }

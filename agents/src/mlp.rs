@@ -49,8 +49,7 @@ impl Dense {
     /// A layer of zeros.
     pub(crate) fn new(sets: usize, inputs: usize, outputs: usize) -> Self {
         let blocks = sets * outputs.div_ceil(LANES);
-        let (weights, bias) =
-            (vec![[0.0; LANES]; blocks * inputs], vec![[0.0; LANES]; blocks]);
+        let (weights, bias) = (vec![[0.0; LANES]; blocks * inputs], vec![[0.0; LANES]; blocks]);
         Self { sets, inputs, outputs, weights, bias }
     }
 

@@ -39,6 +39,7 @@ impl Default for NetworkConfig {
 
 impl NetworkConfig {
     /// Adds what is wrong with the configuration to `problems`.
+    #[cfg_attr(not(feature = "torch"), allow(dead_code, reason = "only learners use it"))]
     pub(crate) fn check(&self, problems: &mut Vec<String>) {
         for (layer, &width) in self.hidden.iter().enumerate() {
             if !(1..=4096).contains(&width) {
@@ -54,6 +55,7 @@ impl NetworkConfig {
     }
 
     /// The network of agents that see `obs` numbers each.
+    #[cfg_attr(not(feature = "torch"), allow(dead_code, reason = "only learners use it"))]
     pub(crate) fn form(&self, agents: usize, obs: usize, outputs: usize) -> Form {
         let (sets, id) = match self.sharing {
             Sharing::Shared => (1, agents),
@@ -132,7 +134,8 @@ impl Form {
             .tensors
             .iter()
             .filter_map(|(name, saved)| {
-                let number = name.strip_prefix(prefix)?.strip_prefix('.')?.strip_suffix(".weight")?;
+                let number =
+                    name.strip_prefix(prefix)?.strip_prefix('.')?.strip_suffix(".weight")?;
                 Some((number.parse().ok()?, saved))
             })
             .collect();
@@ -173,7 +176,11 @@ impl Form {
                 return misfit(format!("`{name}` does not hold 32-bit floats"));
             };
             if weights.len() != sets * outputs * inputs {
-                return misfit(format!("`{name}` has {} numbers for shape {:?}", weights.len(), saved.shape));
+                return misfit(format!(
+                    "`{name}` has {} numbers for shape {:?}",
+                    weights.len(),
+                    saved.shape
+                ));
             }
             flat.extend_from_slice(weights);
             let shape = if saved.shape.len() == 2 { vec![outputs] } else { vec![sets, outputs] };
@@ -189,11 +196,16 @@ impl Form {
     }
 
     /// Adds the flat parameters to a checkpoint as `{prefix}.{n}.weight` and `{prefix}.{n}.bias`.
+    #[cfg_attr(not(feature = "torch"), allow(dead_code, reason = "only learners use it"))]
     pub(crate) fn write(&self, flat: &[f32], prefix: &str, checkpoint: &mut Checkpoint) {
         let mut rest = flat;
         for parameter in self.parameters() {
             let (own, tail) = rest.split_at(parameter.size());
-            checkpoint.put_f32(format!("{prefix}.{}", parameter.name), &parameter.shape, own.to_vec());
+            checkpoint.put_f32(
+                format!("{prefix}.{}", parameter.name),
+                &parameter.shape,
+                own.to_vec(),
+            );
             rest = tail;
         }
     }

@@ -86,10 +86,6 @@ impl Replay {
         }
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.len
-    }
-
     /// Stores every transition of a rollout, step by step, lane by lane.
     ///
     /// # Errors
@@ -186,7 +182,8 @@ impl Replay {
             batch.state.extend_from_slice(&self.state[slot * state..(slot + 1) * state]);
             batch.next_state.extend_from_slice(&self.next_state[slot * state..(slot + 1) * state]);
             let end = self.ends[slot];
-            let follows = end == End::Running as u8 || (bootstrap_at_limit && end == End::Truncated as u8);
+            let follows =
+                end == End::Running as u8 || (bootstrap_at_limit && end == End::Truncated as u8);
             batch.follows.push(if follows { 1.0 } else { 0.0 });
             for agent in 0..agents {
                 let (from, to) = (slot * agents + agent, agent * size + row);
@@ -218,7 +215,11 @@ impl Replay {
         let Sizes { agents, obs, actions, state } = self.sizes;
         let len = self.len;
         let mut floats = |name: &str, all: &[f32], width: usize| {
-            checkpoint.put_f32(format!("replay.{name}"), &[len, width], all[..len * width].to_vec());
+            checkpoint.put_f32(
+                format!("replay.{name}"),
+                &[len, width],
+                all[..len * width].to_vec(),
+            );
         };
         floats("observations", &self.observations, agents * obs);
         floats("next_observations", &self.next_observations, agents * obs);
@@ -276,7 +277,11 @@ fn put(all: &mut [f32], slot: usize, values: &[f32]) {
 }
 
 /// Refuses numbers that are not finite.
-pub(crate) fn check_finite(what: &'static str, values: &[f32], update: u64) -> Result<(), LearnError> {
+pub(crate) fn check_finite(
+    what: &'static str,
+    values: &[f32],
+    update: u64,
+) -> Result<(), LearnError> {
     match values.iter().find(|value| !value.is_finite()) {
         Some(&value) => Err(LearnError::NotFinite { what, value: f64::from(value), update }),
         None => Ok(()),

@@ -30,6 +30,7 @@ impl Epsilon {
         }
     }
 
+    #[cfg_attr(not(feature = "torch"), allow(dead_code, reason = "only learners use it"))]
     pub(crate) fn check(&self, field: &str, problems: &mut Vec<String>) {
         for (name, share) in [("start", self.start), ("end", self.end)] {
             if !(0.0..=1.0).contains(&share) {

@@ -56,6 +56,8 @@ impl Running {
 mod tests {
     use super::*;
 
+    /// Batches are large: the unbiased variance of a batch of n weighs n here, so that the merged one is too large by
+    /// a share of 1 / (n - 1).
     #[test]
     fn fact_60_merged_batches_are_the_pooled_numbers() {
         let mut state = 1_u32;
@@ -65,13 +67,13 @@ mod tests {
         };
         let (mut running, mut all) = (Running::default(), Vec::new());
         for batch in 0..200 {
-            let values: Vec<f32> = (0..50 + batch).map(|_| next() * 3.0 - 1.0).collect();
+            let values: Vec<f32> = (0..2_000 + 10 * batch).map(|_| next() * 3.0 - 1.0).collect();
             running.merge(&values);
             all.extend(values.iter().map(|&value| f64::from(value)));
         }
         let mean = all.iter().sum::<f64>() / all.len() as f64;
-        let variance =
-            all.iter().map(|value| (value - mean) * (value - mean)).sum::<f64>() / (all.len() - 1) as f64;
+        let variance = all.iter().map(|value| (value - mean) * (value - mean)).sum::<f64>()
+            / (all.len() - 1) as f64;
         assert!((running.mean - mean).abs() < 1e-3);
         assert!((running.variance - variance).abs() < 1e-3);
         let mut values = vec![mean as f32, (mean + variance.sqrt()) as f32];

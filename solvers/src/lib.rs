@@ -4,6 +4,7 @@
 //! Mathematics only: nothing here touches files, clocks, tensors or an ECS.
 
 pub mod game;
+mod linear;
 pub mod nash;
 pub mod rae;
 mod registry;
@@ -19,5 +20,9 @@ registry::registry! {
         Pure => nash::pure::Pure,
         /// Risk-Averse Equilibria.
         Rae => rae::Rae,
+        /// All extreme equilibria, exactly.
+        Extreme => nash::extreme::Extreme,
+        /// Complementary pivoting.
+        LemkeHowson => nash::lemke_howson::LemkeHowson,
     }
 }

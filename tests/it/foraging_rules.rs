@@ -17,6 +17,10 @@ const EAST: u16 = 4;
 const LOAD: u16 = 5;
 
 type Triple = (u8, u8, u8);
+/// Task, seed, and players and foods of two boards in a row.
+type Golden<'a> = (&'a str, u64, [&'a [Triple]; 4]);
+/// Task, players, and positions after 10, 20, 30, 40 and 50 steps.
+type Expected<'a> = (&'a str, usize, [&'a [(u8, u8)]; 5]);
 
 fn items(triples: &[Triple]) -> Vec<Item> {
     triples.iter().map(|&(row, col, level)| Item { row, col, level }).collect()
@@ -116,7 +120,6 @@ fn near(found: f64, expected: f64, tolerance: f64, what: &str) {
 
 #[test]
 fn facts_22_and_30_golden_boards_of_two_resets() {
-    type Golden<'a> = (&'a str, u64, [&'a [Triple]; 4]);
     let golden: [Golden<'_>; 6] = [
         (
             "Foraging-8x8-2p-2f-coop-v3",
@@ -583,7 +586,6 @@ fn fact_45_golden_and_pseudo_action_trajectories() {
             assert_eq!(game.cells(), cells[step], "step {}", step + 1);
         }
     }
-    type Expected<'a> = (&'a str, usize, [&'a [(u8, u8)]; 5]);
     let runs: [Expected<'_>; 2] = [
         (
             "Foraging-8x8-2p-2f-coop-v3",

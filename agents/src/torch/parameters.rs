@@ -136,11 +136,8 @@ impl Adam {
         let scale = self.clip.map_or(1.0, |most| (most / (norm + 1e-6)).min(1.0));
         self.steps += 1;
         no_grad(|| -> Result<(), TchError> {
-            let gradient = if scale < 1.0 {
-                gradient.f_mul_scalar(scale)?
-            } else {
-                gradient.shallow_clone()
-            };
+            let gradient =
+                if scale < 1.0 { gradient.f_mul_scalar(scale)? } else { gradient.shallow_clone() };
             let _ = self.mean.f_lerp_(&gradient, 1.0 - BETA_1)?;
             let squared = gradient.f_square()?;
             let _ = self.square.f_lerp_(&squared, 1.0 - BETA_2)?;
@@ -181,7 +178,14 @@ impl Adam {
     /// A copy that shares nothing.
     pub(crate) fn duplicate(&self) -> Result<Self, TchError> {
         let Self { rate, clip, epsilon, steps, .. } = *self;
-        Ok(Self { rate, clip, epsilon, mean: copy(&self.mean)?, square: copy(&self.square)?, steps })
+        Ok(Self {
+            rate,
+            clip,
+            epsilon,
+            mean: copy(&self.mean)?,
+            square: copy(&self.square)?,
+            steps,
+        })
     }
 }
 

@@ -7,13 +7,14 @@ use serde::{Deserialize, Serialize};
 use tch::{Kind, TchError, Tensor, no_grad};
 
 use super::parameters::{Adam, Layout, copy, first_parameters, leaf};
+use super::qmix::{Mixer, MixerConfig, NAMES};
 use super::{device, download, upload, upload_indices};
 use crate::choice::Choice;
 use crate::frozen::Actor;
 use crate::learner::{Checkpoint, LearnError, Learner, Report};
 use crate::network::{Form, NetworkConfig, Sharing};
 use crate::policy::{ActionBuffer, LaneRngs, Policy, PolicyError, View};
-use crate::replay::{Batch, FORBIDDEN, Replay, Sizes};
+use crate::replay::{Batch, Replay, Sizes};
 use crate::rollout::Rollout;
 use crate::schedule::Epsilon;
 use crate::standardise::Running;
@@ -147,9 +148,13 @@ impl QLearning {
             ));
         }
         match self.target {
-            Target::Hard(0) => problems.push("`learning.target`: Hard(0), it must be at least 1".into()),
+            Target::Hard(0) => {
+                problems.push("`learning.target`: Hard(0), it must be at least 1".into());
+            }
             Target::Soft(share) if !(share > 0.0 && share <= 1.0) => {
-                problems.push(format!("`learning.target`: Soft({share}), it must be above 0 and at most 1"));
+                problems.push(format!(
+                    "`learning.target`: Soft({share}), it must be above 0 and at most 1"
+                ));
             }
             _ => {}
         }
@@ -162,6 +167,10 @@ impl QLearning {
 pub(super) enum Mixing {
     /// Every agent learns its own value.
     Independent,
+    /// The team's value is the sum of the agents' values.
+    Sum,
+    /// The team's value is a function of the state that rises in every agent's value.
+    Monotonic(MixerConfig),
 }
 
 /// The configuration of one Q-learner.
@@ -212,6 +221,13 @@ impl Plan<'_> {
                 problems.push(format!("`{}` is for teams, {} is zero-sum", self.name, spec.name));
             }
         }
+        if let Mixing::Monotonic(config) = self.mixing {
+            config.check(&mut problems);
+            if spec.state == 0 {
+                problems
+                    .push(format!("`{}` needs a global state, {} has none", self.name, spec.name));
+            }
+        }
         if !problems.is_empty() {
             return Err(AgentError { problems });
         }
@@ -257,6 +273,7 @@ impl Plan<'_> {
 struct QLearner {
     learning: QLearning,
     mixing: Mixing,
+    mixer: Option<Mixer>,
     layout: Layout,
     /// Parameters of the acting network, which come first in the flat tensor.
     acting: usize,
@@ -287,19 +304,31 @@ impl QLearner {
             agents: spec.agents,
             obs: spec.observation.size(),
             actions: spec.action.mask_size(),
-            state: 0,
+            state: if matches!(plan.mixing, Mixing::Monotonic(_)) { spec.state } else { 0 },
+        };
+        let mixer = match plan.mixing {
+            Mixing::Monotonic(config) => Some(Mixer::new(config, spec.agents, spec.state)),
+            _ => None,
         };
         let choice = Choice::EpsilonGreedy(learning.epsilon.at(0));
         let mut actor = Actor::new(form.clone(), spec, plan.masked(), choice)?;
-        let flat = first_parameters(&form, &mut streams.at(Purpose::Init, 0, 0));
+        let mut flat = first_parameters(&form, &mut streams.at(Purpose::Init, 0, 0));
         actor.fill(&flat).map_err(|error| AgentError::new(error.to_string()))?;
+        let acting = form.size();
+        let mut forms = vec![form];
+        for (number, form) in mixer.iter().flat_map(Mixer::forms).enumerate() {
+            let mut rng = streams.at(Purpose::Init, 1 + number as u32, 0);
+            flat.extend(first_parameters(form, &mut rng));
+            forms.push(form.clone());
+        }
         let online = leaf(&flat, device).map_err(torch)?;
         let target = copy(&online).map_err(torch)?;
         let adam = Adam::new(&online, learning.rate, learning.clip, 1e-8).map_err(torch)?;
         Ok(Self {
             mixing: plan.mixing.clone(),
-            acting: form.size(),
-            layout: Layout::new(vec![form]),
+            mixer,
+            acting,
+            layout: Layout::new(forms),
             identify: plan.network.sharing == Sharing::Shared,
             common: spec.payoff == Payoff::Common,
             sizes,
@@ -355,7 +384,10 @@ impl QLearner {
         let observations = upload(&batch.observations, &shape, *device)?;
         let next_observations = upload(&batch.next_observations, &shape, *device)?;
         let taken = upload_indices(&batch.actions, &[agents, size, 1], *device)?;
-        let rewards = upload(&batch.rewards, &[agents, size], *device)?;
+        // A mixed value belongs to the team, whose reward stands in every agent's row.
+        let learned = if matches!(self.mixing, Mixing::Independent) { agents } else { 1 };
+        let rewards =
+            upload(&batch.rewards[..(learned * size) as usize], &[learned, size], *device)?;
         let follows = upload(&batch.follows, &[1, size], *device)?;
         let goal = no_grad(|| -> Result<Tensor, TchError> {
             let allowed = |values: Tensor| -> Result<Tensor, TchError> {
@@ -366,8 +398,8 @@ impl QLearner {
                     Ok(values)
                 }
             };
-            let target = self.layout.split(&self.target)?;
-            let target = self.layout.network(0, &target).forward(&next_observations)?;
+            let tensors = self.layout.split(&self.target)?;
+            let target = self.layout.network(0, &tensors).forward(&next_observations)?;
             let next = if self.learning.double {
                 let online = self.layout.split(&self.online)?;
                 let online = self.layout.network(0, &online).forward(&next_observations)?;
@@ -376,15 +408,30 @@ impl QLearner {
             } else {
                 allowed(target)?.f_amax(-1, false)?
             };
+            let next = self.mix(&tensors, &next, &batch.next_state)?;
             let next = next.f_mul(&follows)?.f_mul_scalar(self.learning.gamma)?;
             rewards.f_add(&next)
         })?;
         let online = self.layout.split(&self.online)?;
         let values = self.layout.network(0, &online).forward(&observations)?;
         let values = values.f_gather(-1, &taken, false)?.f_squeeze_dim(-1)?;
+        let values = self.mix(&online, &values, &batch.state)?;
         let loss = values.f_sub(&goal)?.f_square()?.f_mean(Kind::Float)?;
         let mean = values.f_detach()?.f_mean(Kind::Float)?;
         Ok((loss, mean))
+    }
+
+    /// `[agents, batch]` values of the agents to what is learned, `[agents, batch]` or `[1, batch]`.
+    fn mix(&self, tensors: &[Tensor], values: &Tensor, state: &[f32]) -> Result<Tensor, TchError> {
+        match (&self.mixing, &self.mixer) {
+            (Mixing::Monotonic(_), Some(mixer)) => {
+                let shape = [self.learning.batch as i64, self.sizes.state as i64];
+                let state = upload(state, &shape, self.device)?;
+                mixer.forward(&self.layout, tensors, values, &state)
+            }
+            (Mixing::Sum, _) => values.f_sum_dim_intlist(&[0_i64][..], true, Kind::Float),
+            _ => Ok(values.shallow_clone()),
+        }
     }
 
     fn follow(&mut self) -> Result<(), TchError> {
@@ -522,7 +569,13 @@ impl Learner for QLearner {
     fn parameters(&self) -> Result<Checkpoint, LearnError> {
         let mut checkpoint = Checkpoint::default();
         let flat = download(&self.online)?;
-        self.actor.form().write(&flat[..self.acting], "agent", &mut checkpoint);
+        let (own, mut rest) = flat.split_at(self.acting);
+        self.actor.form().write(own, "agent", &mut checkpoint);
+        for (name, form) in self.mixer.iter().flat_map(|mixer| NAMES.iter().zip(mixer.forms())) {
+            let (own, others) = rest.split_at(form.size());
+            form.write(own, &format!("mixer.{name}"), &mut checkpoint);
+            rest = others;
+        }
         Ok(checkpoint)
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! What is measured is everything that training would pay for: drawing the actions, stepping, rewards, ends,
 //! observations, masks and auto-reset. Threads work on batches of their own.
+//! The reference program counts processor time, so the ratio to it does too; everything else is by the wall clock.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -18,7 +19,7 @@ use serde_json::{Value, json};
 
 use super::{Failure, note, print};
 use crate::Registries;
-use crate::clock::Stopwatch;
+use crate::clock::{self, Stopwatch};
 use crate::plan::{Arena, Plan};
 use crate::scenario::Scenario;
 
@@ -105,8 +106,15 @@ fn draw(space: &ActionSpace, rng: &mut ChaCha8Rng, actions: &mut ActionBuffer) {
     }
 }
 
-/// Environment steps a second of one thread's lanes, once for each repeat.
-fn measure(arena: &Arena, lanes: std::ops::Range<u32>, seconds: f64) -> Result<f64, Failure> {
+/// Environment steps a second, by the wall clock and by processor time.
+#[derive(Clone, Copy, Debug, Default)]
+struct Rate {
+    wall: f64,
+    processor: f64,
+}
+
+/// The rate of one thread's lanes.
+fn measure(arena: &Arena, lanes: std::ops::Range<u32>, seconds: f64) -> Result<Rate, Failure> {
     let failed = |error: &dyn std::fmt::Display| Failure::Run(format!("environment: {error}"));
     let envs = lanes.len();
     let mut rng = arena.streams.at(Purpose::Explore, lanes.start, 0);
@@ -125,16 +133,21 @@ fn measure(arena: &Arena, lanes: std::ops::Range<u32>, seconds: f64) -> Result<f
     // About as many steps between two looks at the clock as the reference makes; the first are warm-up.
     let chunk = (1 << 16) / envs as u64 + 1;
     run(chunk)?;
-    let (watch, mut steps) = (Stopwatch::start(), 0);
+    let (watch, busy, mut steps) = (Stopwatch::start(), clock::thread_seconds(), 0);
     while watch.seconds() < seconds {
         run(chunk)?;
         steps += chunk;
     }
-    Ok((steps * envs as u64) as f64 / watch.seconds())
+    let (wall, env_steps) = (watch.seconds(), (steps * envs as u64) as f64);
+    let processor = match (busy, clock::thread_seconds()) {
+        (Some(from), Some(to)) => to - from,
+        _ => wall,
+    };
+    Ok(Rate { wall: env_steps / wall, processor: env_steps / processor })
 }
 
 /// All threads at once, each with a pool of one so that shards inside a batch stay on their thread.
-fn measure_all(arena: &Arena, threads: u32, seconds: f64) -> Result<f64, Failure> {
+fn measure_all(arena: &Arena, threads: u32, seconds: f64) -> Result<Rate, Failure> {
     let each = arena.envs.div_ceil(threads);
     let parts: Vec<_> = (0..arena.envs)
         .step_by(each as usize)
@@ -158,7 +171,10 @@ fn measure_all(arena: &Arena, threads: u32, seconds: f64) -> Result<f64, Failure
             .map(|worker| {
                 worker.join().unwrap_or_else(|_| Err(Failure::Run("a thread panicked".to_owned())))
             })
-            .sum()
+            .try_fold(Rate::default(), |sum, rate| {
+                let rate: Rate = rate?;
+                Ok(Rate { wall: sum.wall + rate.wall, processor: sum.processor + rate.processor })
+            })
     })
 }
 
@@ -241,13 +257,15 @@ impl Bench {
                 Some(source) => Some(Reference::build(source, &arena)?),
                 None => None,
             };
-            let (mut rates, mut theirs) = (Vec::new(), Vec::new());
+            let (mut rates, mut busy, mut theirs) = (Vec::new(), Vec::new(), Vec::new());
             for repeat in 0..repeats {
                 // In turn, so that a busy machine slows both.
                 if let Some(reference) = &reference {
                     theirs.push(reference.measure(self.instances, seconds)?);
                 }
-                rates.push(measure_all(&arena, threads, seconds)?);
+                let rate = measure_all(&arena, threads, seconds)?;
+                rates.push(rate.wall);
+                busy.push(rate.processor / f64::from(threads));
                 note(&format!("{} {}/{repeats}", arena.spec.name, repeat + 1));
             }
             let (rate, agents) = (median(&mut rates), arena.spec.agents);
@@ -259,11 +277,12 @@ impl Bench {
                 "min": rates[0],
                 "max": rates[repeats - 1],
                 "agent_steps_per_second": rate * agents as f64,
+                "env_steps_per_processor_second": median(&mut busy),
             });
             if !theirs.is_empty() {
                 let reference = median(&mut theirs);
                 result["reference_env_steps_per_second"] = json!(reference);
-                result["ratio"] = json!(rate / reference);
+                result["ratio"] = json!(median(&mut busy) / reference);
             }
             if !self.json {
                 print(&line(&result))?;
@@ -286,8 +305,11 @@ fn line(result: &Value) -> String {
         result["instances"]
     );
     if let Some(ratio) = result["ratio"].as_f64() {
-        let reference = million("reference_env_steps_per_second");
-        text.push_str(&format!("; reference {reference:.2} M, ratio {ratio:.2}"));
+        text.push_str(&format!(
+            "; by processor time {:.2} M, reference {:.2} M, ratio {ratio:.2}",
+            million("env_steps_per_processor_second"),
+            million("reference_env_steps_per_second")
+        ));
     }
     text.push('\n');
     text

@@ -43,12 +43,15 @@ fn numbered(plan: &Plan, number: usize) -> PathBuf {
 
 /// The first of those directories that does not exist.
 fn free(plan: &Plan) -> PathBuf {
-    (1..).map(|number| numbered(plan, number)).find(|path| !path.exists()).unwrap_or_default()
+    (1..usize::MAX)
+        .map(|number| numbered(plan, number))
+        .find(|path| !path.exists())
+        .unwrap_or_default()
 }
 
 /// The last of those directories that exists.
 fn newest(plan: &Plan) -> Option<PathBuf> {
-    (1..).map(|number| numbered(plan, number)).take_while(|path| path.exists()).last()
+    (1..usize::MAX).map(|number| numbered(plan, number)).take_while(|path| path.exists()).last()
 }
 
 /// A recorded run's plan, from what its directory holds.

@@ -35,8 +35,7 @@ fn read(path: &std::path::Path) -> Result<Value, Failure> {
 impl Verify {
     pub(super) fn work(self, registries: &Registries) -> Result<(), Failure> {
         let recorded_device = crate::record::manifest(&self.run)
-            .map(|manifest| manifest.build.device)
-            .unwrap_or_else(|_| "auto".to_owned());
+            .map_or_else(|_| "auto".to_owned(), |manifest| manifest.build.device);
         let device = match self.device.clone() {
             Some(device) => device,
             None => recorded_device.parse().map_err(Failure::Input)?,

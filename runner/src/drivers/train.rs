@@ -319,7 +319,7 @@ impl Training<'_> {
         Ok(())
     }
 
-    fn lanes(&self, episodes: u64) -> u32 {
+    fn lanes(episodes: u64) -> u32 {
         u64::from(MOST_LANES).min(episodes) as u32
     }
 
@@ -329,7 +329,7 @@ impl Training<'_> {
         record.log.add(digest::parameters(step, &parameters))?;
         let policy = self.learner.policy(true)?;
         let episodes = self.train.evaluate.episodes;
-        let lanes = self.lanes(episodes);
+        let lanes = Self::lanes(episodes);
         // Fresh boards every time: an evaluation that repeats its boards repeats its luck.
         let first = EVALUATION_LANES + self.evaluations as u32 * MOST_LANES;
         let lanes = first..first + lanes;
@@ -365,7 +365,7 @@ impl Training<'_> {
         };
         let episodes = self.train.evaluate.episodes.saturating_mul(ABSOLUTE);
         let first = EVALUATION_LANES + self.evaluations as u32 * MOST_LANES;
-        let lanes = first..first + self.lanes(episodes);
+        let lanes = first..first + Self::lanes(episodes);
         let step = self.steps();
         let game = Match { arena: self.arena, lanes, episodes, step, stoppable: false };
         let evaluation = game.play(policy.as_ref(), record, &Progress::none())?;

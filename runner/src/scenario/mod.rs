@@ -78,7 +78,7 @@ pub enum ScenarioError {
         why: String,
     },
     /// The text is wrong, everything at once.
-    #[error("{}", render(.path, .text, .problems, .edited))]
+    #[error("{}", render(.path, .text, .problems, *.edited))]
     Invalid {
         /// The file.
         path: PathBuf,
@@ -91,7 +91,7 @@ pub enum ScenarioError {
     },
 }
 
-fn render(path: &Path, text: &str, problems: &[Problem], edited: &bool) -> String {
+fn render(path: &Path, text: &str, problems: &[Problem], edited: bool) -> String {
     let mut out = String::new();
     for (index, Problem { at, message }) in problems.iter().enumerate() {
         if index > 0 {
@@ -113,7 +113,7 @@ fn render(path: &Path, text: &str, problems: &[Problem], edited: &bool) -> Strin
             let _ = write!(out, "\n    {source}\n    {before}^");
         }
     }
-    if *edited {
+    if edited {
         out.push_str("\n(lines and columns are those of the text after every --set)");
     }
     out
@@ -197,24 +197,6 @@ fn blanked(text: &str, keep: Range<usize>, also: Option<Range<usize>>) -> String
         .collect()
 }
 
-/// RON's message in the words that registered configurations use, whose errors pass through serde's own.
-fn worded(error: &ron::Error) -> String {
-    use ron::Error as E;
-    use serde::de::Error as _;
-    let plain = match error {
-        E::NoSuchStructField { expected, found, .. } => {
-            erased_serde::Error::unknown_field(found, expected)
-        }
-        E::NoSuchEnumVariant { expected, found, .. } => {
-            erased_serde::Error::unknown_variant(found, expected)
-        }
-        E::MissingStructField { field, .. } => erased_serde::Error::missing_field(field),
-        E::DuplicateStructField { field, .. } => erased_serde::Error::duplicate_field(field),
-        other => return other.to_string(),
-    };
-    plain.to_string()
-}
-
 /// Collects problems with their places.
 struct Reader<'a> {
     text: &'a str,
@@ -236,7 +218,7 @@ impl Reader<'_> {
 
     fn ron(&mut self, error: &ron::error::SpannedError) {
         let at = Some((error.span.start.line, error.span.start.col));
-        self.problems.push(Problem { at, message: worded(&error.code) });
+        self.problems.push(Problem { at, message: error.code.to_string() });
     }
 
     /// Reads one section into a type of its own.
@@ -257,12 +239,12 @@ impl Reader<'_> {
             names.join(", ")
         };
         let Some(name) = node.name(self.text) else {
-            let message = format!("expected the name of an {what}, one of {}", names());
+            let message = format!("Expected the name of an {what}, one of {}", names());
             self.problem(node.span.start, message);
             return None;
         };
         let Some(entry) = registry.get(name) else {
-            let message = format!("unknown {what} `{name}`, expected one of {}", names());
+            let message = format!("Unexpected {what} named `{name}`, expected one of {}", names());
             self.problem(node.span.start, message);
             return None;
         };
@@ -430,16 +412,25 @@ impl Reader<'_> {
         for (index, field) in tree.fields().iter().enumerate() {
             let name = &field.name;
             if !FIELDS.contains(&name.as_str()) {
-                let message = format!("unknown field `{name}`, expected one of {}", expected());
+                let message = format!(
+                    "Unexpected field named `{name}` in the scenario, expected one of {}",
+                    expected()
+                );
                 self.problem(field.at.start, message);
             } else if tree.fields()[..index].iter().any(|earlier| earlier.name == *name) {
-                self.problem(field.at.start, format!("duplicate field `{name}`"));
+                self.problem(
+                    field.at.start,
+                    format!("Unexpected duplicate field named `{name}` in the scenario"),
+                );
             }
         }
         let seed = match tree.child("seed") {
             Some(node) => self.section(node),
             None => {
-                self.problem(tree.span.end - 1, "missing field `seed`");
+                self.problem(
+                    tree.span.end - 1,
+                    "Unexpected missing field named `seed` in the scenario",
+                );
                 None
             }
         };

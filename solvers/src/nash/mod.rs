@@ -1,3 +1,6 @@
 //! Nash equilibria.
 
+mod bimatrix;
+pub mod extreme;
+pub mod lemke_howson;
 pub mod pure;

@@ -7,6 +7,8 @@
 //! the problem restricted to it has one solution; where it has not, the method walks along the
 //! flat direction until an action drops out.
 
+use ndarray::ArrayView1;
+
 /// Below this share of its diagonal entry, a pivot counts as zero.
 const SINGULAR: f64 = 1e-12;
 /// Gradient differences below this share of the problem's scale count as ties.
@@ -21,6 +23,8 @@ pub(super) struct ActiveSet {
     z: Vec<f64>,
     /// Indices in the order of the factor's rows.
     free: Vec<usize>,
+    /// Whether each variable is free.
+    inside: Vec<bool>,
     /// Lower triangular factor of `Q + rho 1 1'` on `free`.
     factor: Vec<Vec<f64>>,
     rho: f64,
@@ -42,6 +46,7 @@ impl ActiveSet {
         self.q.push(row);
         self.c.push(c);
         self.z.push(0.0);
+        self.inside.push(false);
     }
 
     /// The current point.
@@ -72,27 +77,30 @@ impl ActiveSet {
         }
         // Each entering action raises the objective, so the bound is for rounding only.
         let limit = self.steps + 40 * n + 200;
+        let mut refined = 0;
         loop {
-            self.settle(tie);
+            self.settle();
             let level = self.level();
-            let entering = (0..n)
-                .filter(|a| !self.free.contains(a))
-                .map(|a| (a, self.gradient(a)))
-                .fold(None, |best: Option<(usize, f64)>, next| {
+            let entering = (0..n).filter(|&a| !self.inside[a]).map(|a| (a, self.gradient(a))).fold(
+                None,
+                |best: Option<(usize, f64)>, next| {
                     if best.is_none_or(|best| next.1 > best.1) { Some(next) } else { best }
-                });
+                },
+            );
             match entering {
                 Some((a, gradient)) if gradient > level + tie && self.steps < limit => {
                     self.enter(a);
+                    refined = 0;
                 }
+                // Another full step is iterative refinement of the last one.
+                _ if refined < 3 && self.unevenness(level) > 0.01 * tie => refined += 1,
                 _ => return,
             }
         }
     }
 
     fn gradient(&self, a: usize) -> f64 {
-        let row = &self.q[a];
-        self.c[a] - self.free.iter().map(|&b| row[b] * self.z[b]).sum::<f64>()
+        self.c[a] - dot(&self.q[a], &self.z)
     }
 
     /// The mean gradient of the current point, which all free actions share at a stationary one.
@@ -100,9 +108,14 @@ impl ActiveSet {
         self.free.iter().map(|&a| self.z[a] * self.gradient(a)).sum()
     }
 
-    /// Newton steps on the free block until it is stationary, dropping what would go negative.
-    fn settle(&mut self, tie: f64) {
-        let mut corrections = 0;
+    /// How far the gradients of free actions are from being equal.
+    fn unevenness(&self, level: f64) -> f64 {
+        let off = self.free.iter().map(|&a| (self.gradient(a) - level).abs());
+        off.fold(0.0, f64::max)
+    }
+
+    /// Newton steps on the free block until one ends inside, dropping what would go negative.
+    fn settle(&mut self) {
         loop {
             self.steps += 1;
             let gradient: Vec<f64> = self.free.iter().map(|&a| self.gradient(a)).collect();
@@ -112,16 +125,9 @@ impl ActiveSet {
             for (step, one) in toward.iter_mut().zip(&mut ones) {
                 *step -= shift * *one;
             }
-            if self.walk(&toward, 1.0) {
-                continue;
-            }
-            // A full step: repeat it as iterative refinement while that still matters.
-            let level = self.level();
-            let off = self.free.iter().map(|&a| (self.gradient(a) - level).abs());
-            if corrections == 3 || off.fold(0.0, f64::max) <= 0.01 * tie {
+            if !self.walk(&toward, 1.0) {
                 return;
             }
-            corrections += 1;
         }
     }
 
@@ -193,12 +199,14 @@ impl ActiveSet {
         row.push(pivot.sqrt());
         self.factor.push(row);
         self.free.push(a);
+        self.inside[a] = true;
         true
     }
 
     /// Takes one row and column out of the factor, by rotations of the rows below.
     fn remove(&mut self, place: usize) {
-        self.free.remove(place);
+        let left = self.free.remove(place);
+        self.inside[left] = false;
         self.factor.remove(place);
         let n = self.factor.len();
         for k in place..n {
@@ -227,11 +235,16 @@ impl ActiveSet {
     }
 }
 
+/// A scalar product in ndarray's fixed order, which the compiler can spread over lanes.
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    ArrayView1::from(a).dot(&ArrayView1::from(b))
+}
+
 /// Solves `L x = right`.
 fn forward(factor: &[Vec<f64>], right: &[f64]) -> Vec<f64> {
     let mut x: Vec<f64> = Vec::with_capacity(right.len());
     for (row, &value) in factor.iter().zip(right) {
-        let done: f64 = row.iter().zip(&x).map(|(entry, x)| entry * x).sum();
+        let done = dot(&row[..x.len()], &x);
         x.push((value - done) / row[x.len()]);
     }
     x

@@ -1,6 +1,6 @@
 //! What one player faces: own payoffs against the opponents' mixed play, and its moments.
 
-use ndarray::{Array1, Array2, ArrayView1, Axis};
+use ndarray::{Array1, Array2, ArrayView1};
 
 use crate::solution::SolveError;
 
@@ -53,14 +53,18 @@ impl Exposure {
             });
         }
         let mean = payoffs.dot(&weights);
-        let live: Vec<usize> = (0..states).filter(|&k| weights[k] > 0.0).collect();
-        let mut centred = payoffs.select(Axis(1), &live);
-        let roots: Vec<f64> = live.iter().map(|&k| weights[k].sqrt()).collect();
-        for (mut row, &mean) in centred.rows_mut().into_iter().zip(&mean) {
-            for (entry, root) in row.iter_mut().zip(&roots) {
-                *entry = root * (*entry - mean);
-            }
+        let live: Vec<(usize, f64)> = weights
+            .iter()
+            .enumerate()
+            .filter(|&(_, &weight)| weight > 0.0)
+            .map(|(state, weight)| (state, weight.sqrt()))
+            .collect();
+        let mut entries = Vec::with_capacity(actions * live.len());
+        for (row, &mean) in payoffs.rows().into_iter().zip(&mean) {
+            entries.extend(live.iter().map(|&(state, root)| root * (row[state] - mean)));
         }
+        let centred = Array2::from_shape_vec((actions, live.len()), entries)
+            .map_err(|error| SolveError::Invalid { what: error.to_string() })?;
         Ok(Self { payoffs, weights, mean, centred, noise: None })
     }
 

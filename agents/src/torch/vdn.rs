@@ -1,0 +1,60 @@
+//! Value decomposition networks (Sunehag et al. 2018): the team's value is the sum of the agents' values, so that each
+//! learns its share of the team's reward and acts alone.
+
+use gambol_envs::registry::Registered;
+use serde::{Deserialize, Serialize};
+
+use super::q::{Mixing, Plan, QLearning};
+use crate::learner::Checkpoint;
+use crate::network::NetworkConfig;
+use crate::policy::Policy;
+use crate::{Agent, AgentError, AgentFactory, Setting};
+
+/// Value decomposition, as a scenario file configures it.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Vdn {
+    /// The agents' networks.
+    pub network: NetworkConfig,
+    /// How values are learned.
+    pub learning: QLearning,
+}
+
+impl Vdn {
+    fn plan(&self) -> Plan<'_> {
+        Plan {
+            name: Self::NAME,
+            network: &self.network,
+            learning: &self.learning,
+            mixing: &Mixing::Sum,
+        }
+    }
+}
+
+impl Registered<dyn AgentFactory> for Vdn {
+    const NAME: &'static str = "Vdn";
+    const SUMMARY: &'static str = "deep Q-learning of the sum of the agents' values";
+
+    fn examples() -> Vec<Self> {
+        vec![Self::default()]
+    }
+
+    fn boxed(self) -> Box<dyn AgentFactory> {
+        Box::new(self)
+    }
+}
+
+impl AgentFactory for Vdn {
+    fn build(&self, setting: &Setting<'_>) -> Result<Agent, AgentError> {
+        self.plan().build(setting)
+    }
+
+    fn frozen(
+        &self,
+        setting: &Setting<'_>,
+        parameters: &Checkpoint,
+        greedy: bool,
+    ) -> Result<Box<dyn Policy>, AgentError> {
+        self.plan().frozen(setting.spec, parameters, greedy)
+    }
+}

@@ -1,0 +1,9 @@
+//! Nash solvers on games with known equilibria, and against each other on random games.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod nash {
+    mod games;
+    mod known;
+    mod random;
+}
