@@ -1,7 +1,7 @@
 //! Gambol's environments: an ECS simulator, and the games that run on it.
 //!
 //! This crate knows no tensors, files, clocks or terminal; its only threads are rayon's around shards.
-//! Everything outside sees an environment through [`BatchEnv`](batch::BatchEnv).
+//! Everything outside sees an environment through [`BatchEnv`].
 
 use std::fmt;
 use std::ops::Range;

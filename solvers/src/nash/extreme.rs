@@ -17,7 +17,7 @@ use crate::solution::{
 /// best-response polytopes in exact integer arithmetic.
 ///
 /// Extreme equilibria are pairs of vertices with all labels; the set of all equilibria is the union
-/// of the convex hulls of their maximal Nash subsets ([`components`]).
+/// of the convex hulls of their maximal Nash subsets (the connected components).
 /// In a non-degenerate game these are all equilibria.
 /// Vertices are found by walking the lexicographically feasible bases from the origin, so ties cost
 /// time and lose nothing.

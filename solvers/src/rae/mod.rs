@@ -17,7 +17,7 @@
 //! `docs/rae.md` lists claim by claim what is verified, derived, or reconstructed.
 //!
 //! One file per concept: [`Exposure`] (moments), [`best_response`] and [`min_variance`] (the
-//! quadratic programs), [`fictitious_play`], [`enumerate`], [`assess`] (the certificate).
+//! quadratic programs), [`fictitious_play`], [`enumerate()`], [`assess`] (the certificate).
 
 mod active_set;
 mod enumerate;
