@@ -1,0 +1,147 @@
+//! The binary as a user meets it: scenarios of `assets/`, `trace` against a golden file, digests, exit codes.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+fn gambol(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_gambol")).args(arguments).output().unwrap()
+}
+
+fn folder(name: &str) -> PathBuf {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+fn scenarios() -> Vec<String> {
+    let folder = root().join("assets/scenarios");
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path().to_str().unwrap().to_owned())
+        .filter(|file: &String| file.ends_with(".ron"))
+        .collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn every_scenario_of_the_assets_has_a_plan() {
+    let files = scenarios();
+    assert!(files.len() >= 20, "{}", files.len());
+    for file in files {
+        // Without libtorch there is nothing to learn with.
+        if cfg!(not(feature = "torch")) && file.ends_with("-iql.ron") {
+            continue;
+        }
+        let output = gambol(&["check", &file]);
+        assert!(output.status.success(), "{file}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
+fn trace_prints_a_golden_trajectory() {
+    let folder = folder("trace");
+    let golden = root().join("tests/golden/foraging/foraging-10x10-3p-3f-seed100.jsonl");
+    let text = std::fs::read_to_string(golden).unwrap();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let scenario = folder.join("s.ron");
+    std::fs::write(
+        &scenario,
+        "(version: 1, seed: 100, env: Foraging(task: \"Foraging-10x10-3p-3f-v3\", mode: Reference))",
+    )
+    .unwrap();
+    let actions: String = lines[1..].iter().map(|line| format!("{}\n", line["actions"])).collect();
+    let file = folder.join("a.jsonl");
+    std::fs::write(&file, actions).unwrap();
+    let output =
+        gambol(&["trace", scenario.to_str().unwrap(), "--actions", file.to_str().unwrap()]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let printed: Vec<Value> =
+        printed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(printed.len(), lines.len());
+    for (step, (found, expected)) in printed.iter().zip(&lines).enumerate() {
+        assert_eq!(found["step"], step);
+        assert_eq!(found["observations"], expected["observations"], "step {step}");
+        assert_eq!(found["state"]["players"], expected["players"], "step {step}");
+        assert_eq!(found["state"]["foods"], expected["foods"], "step {step}");
+        let done = expected["done"].as_bool().unwrap_or(false);
+        assert_eq!(
+            (&found["terminated"], &found["truncated"]),
+            (&Value::from(done), &Value::from(false))
+        );
+        for (found, expected) in found["rewards"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .zip(expected["rewards"].as_array().into_iter().flatten())
+        {
+            assert!(
+                (found.as_f64().unwrap() - expected.as_f64().unwrap()).abs() < 1e-6,
+                "step {step}"
+            );
+        }
+    }
+}
+
+#[test]
+fn digests_do_not_depend_on_threads_or_shards_and_verify_agrees() {
+    let folder = folder("digests");
+    let scenario = root().join("assets/scenarios/foraging-10x10-3p-3f-collector.ron");
+    let mut digests = Vec::new();
+    for (index, (threads, shard)) in [("1", "256"), ("2", "256"), ("2", "17")].iter().enumerate() {
+        let out = folder.join(format!("run{index}"));
+        let shard = format!("batch.shard={shard}");
+        let output = gambol(&[
+            "run",
+            scenario.to_str().unwrap(),
+            "--set",
+            "run.episodes=600",
+            "--set",
+            &shard,
+            "--threads",
+            threads,
+            "--out",
+            out.to_str().unwrap(),
+            "--json",
+        ]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+        digests.push(result["digest"].as_str().unwrap().to_owned());
+    }
+    assert!(digests.iter().all(|digest| digest == &digests[0]), "{digests:?}");
+    let output = gambol(&["verify", folder.join("run0").to_str().unwrap()]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn bad_input_exits_with_2_and_says_where() {
+    let folder = folder("bad");
+    let cases = [
+        ("(version: 1, seed: 1, env: Persuit())", "Foraging"),
+        ("(version: 1, seed: 1, env: Foraging(sise: (8, 8)))", "sise"),
+        ("(version: 9, seed: 1, env: Foraging())", "version 9"),
+        ("(version: 1, seed: 1, env: Foraging(size: (2, 8)))", "`size`: 2 rows"),
+        ("(version: 1, seed: 1, env: Foraging(task: \"Foraging-8x8-2p\"))", "is missing"),
+    ];
+    for (index, (text, expected)) in cases.iter().enumerate() {
+        let file = folder.join(format!("{index}.ron"));
+        std::fs::write(&file, text).unwrap();
+        let output = gambol(&["check", file.to_str().unwrap()]);
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{text}: {message}");
+        assert!(message.contains(expected), "{text}: {message}");
+        assert!(message.contains(&format!("{index}.ron:1:")) || index == 2, "{text}: {message}");
+    }
+    let missing = gambol(&["check", folder.join("none.ron").to_str().unwrap()]);
+    assert_eq!(missing.status.code(), Some(2));
+}
