@@ -26,8 +26,9 @@ fn scenarios() -> Vec<String> {
     let folder = root().join("assets/scenarios");
     let mut files: Vec<_> = std::fs::read_dir(folder)
         .unwrap()
-        .map(|entry| entry.unwrap().path().to_str().unwrap().to_owned())
-        .filter(|file: &String| file.ends_with(".ron"))
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "ron"))
+        .map(|path| path.to_str().unwrap().to_owned())
         .collect();
     files.sort();
     files
