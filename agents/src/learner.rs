@@ -177,7 +177,8 @@ pub trait Learner: Policy {
     /// Learns from a rollout.
     ///
     /// # Errors
-    /// [`LearnError`]; the learner is then as it was before the call.
+    /// [`LearnError`]; parameters, optimiser and counters are then as before the call. A learner with a replay may
+    /// keep the rollout in it.
     fn learn(&mut self, rollout: &Rollout) -> Result<Report, LearnError>;
 
     /// A frozen copy that acts without libtorch; `greedy` asks for the best action instead of a drawn one.
