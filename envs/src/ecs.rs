@@ -333,20 +333,6 @@ pub struct Sharded<G: EcsGame> {
     envs: usize,
 }
 
-/// What a batch call does in one shard.
-trait Task<G: EcsGame>: Sync {
-    fn run(&self, shard: &mut Shard<G>, actions: Option<Actions<'_>>, out: Outbox<'_>);
-}
-
-impl<G: EcsGame, F> Task<G> for F
-where
-    F: Fn(&mut Shard<G>, Option<Actions<'_>>, Outbox<'_>) + Sync,
-{
-    fn run(&self, shard: &mut Shard<G>, actions: Option<Actions<'_>>, out: Outbox<'_>) {
-        self(shard, actions, out);
-    }
-}
-
 fn split_actions<'a>(
     actions: Actions<'a>,
     rows: usize,
@@ -370,10 +356,10 @@ fn each_shard<G: EcsGame>(
     spec: &EnvSpec,
     actions: Option<Actions<'_>>,
     mut out: Outbox<'_>,
-    task: &impl Task<G>,
+    task: &(impl Fn(&mut Shard<G>, Option<Actions<'_>>, Outbox<'_>) + Sync),
 ) {
     if let [shard] = shards {
-        task.run(shard, actions, out);
+        task(shard, actions, out);
         return;
     }
     let (front, back) = shards.split_at_mut(shards.len() / 2);

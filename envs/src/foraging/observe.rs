@@ -41,15 +41,14 @@ pub(super) fn write(
             specialize!(foods, |foods| whole_boards(seen, players, foods, out));
         });
     }
-    for (lane, clock) in seen.clocks.iter().enumerate() {
+    // Where whole boards say everything that is wanted, no instance is left to look at.
+    let clocks = if whole && state.is_empty() { &[] } else { seen.clocks };
+    for (lane, clock) in clocks.iter().enumerate() {
         if scope == Scope::Ended && !clock.end.is_over() {
             continue;
         }
         let rows = lane * players..(lane + 1) * players;
         let food_rows = lane * foods..(lane + 1) * foods;
-        if whole && state.is_empty() {
-            break;
-        }
         let scene = Scene {
             players: &seen.cells[rows.clone()],
             levels: &seen.levels[rows.clone()],
@@ -59,10 +58,7 @@ pub(super) fn write(
         };
         let all = rows.start * obs..rows.end * obs;
         if let Some(out) = observations.get_mut(all.clone()).filter(|_| !whole) {
-            match rules.view {
-                View::Vector => vectors(rules, &scene, out),
-                View::Grid => grids(rules, &scene, out),
-            }
+            see(rules, &scene, out);
         }
         let out = state.get_mut(lane * spec.state..(lane + 1) * spec.state);
         if let Some(out) = out {
@@ -73,10 +69,7 @@ pub(super) fn write(
                 }
                 StateMode::Observations => match observations.get(all) {
                     Some(observed) => out.copy_from_slice(observed),
-                    None => match rules.view {
-                        View::Vector => vectors(rules, &scene, out),
-                        View::Grid => grids(rules, &scene, out),
-                    },
+                    None => see(rules, &scene, out),
                 },
             }
         }
@@ -86,6 +79,14 @@ pub(super) fn write(
         {
             *mask = std::array::from_fn(|action| legal.0 >> action & 1 == 1);
         }
+    }
+}
+
+/// All agents' observations of one instance.
+fn see(rules: &Rules, scene: &Scene<'_>, out: &mut [f32]) {
+    match rules.view {
+        View::Vector => vectors(rules, scene, out),
+        View::Grid => grids(rules, scene, out),
     }
 }
 

@@ -84,8 +84,8 @@ pub struct Manifest {
     pub build: Build,
 }
 
-/// Where the growing files were when a checkpoint was written.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Where the growing files were when a checkpoint was written; by default the very start.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Position {
     step: u64,
     /// blake3 of the checkpoint's file.
@@ -201,16 +201,7 @@ impl Record {
         fs::create_dir_all(&checkpoints).map_err(RecordError::io("create", &checkpoints))?;
         write(&path.join("scenario.ron"), plan.text.as_bytes())?;
         write(&path.join("manifest.json"), &pretty(&manifest))?;
-        let start = Position {
-            step: 0,
-            checkpoint: String::new(),
-            entries: 0,
-            digest: String::new(),
-            metrics: 0,
-            events: 0,
-            seconds: 0.0,
-        };
-        Self::open(path, manifest, &start, None)
+        Self::open(path, manifest, &Position::default(), None)
     }
 
     /// Continues the run in `path` from its last checkpoint, or from the start when it had written none.
@@ -236,18 +227,7 @@ impl Record {
         let found = Self::last_checkpoint(path)?;
         let (position, checkpoint) = match found {
             Some((position, checkpoint)) => (position, Some(checkpoint)),
-            None => (
-                Position {
-                    step: 0,
-                    checkpoint: String::new(),
-                    entries: 0,
-                    digest: String::new(),
-                    metrics: 0,
-                    events: 0,
-                    seconds: 0.0,
-                },
-                None,
-            ),
+            None => (Position::default(), None),
         };
         manifest.status = Status::Running;
         manifest.digest = None;

@@ -14,7 +14,6 @@
 //! Only its abstracts could be read: the definition above is *our reconstruction*, which satisfies
 //! every phrase of them; so are the two tremble models, the constrained form, smooth fictitious
 //! play as written here, the enumeration, and the generator of high-risk games.
-//! `docs/rae.md` lists claim by claim what is verified, derived, or reconstructed.
 //!
 //! One file per concept: [`Exposure`] (moments), [`best_response`] and [`min_variance`] (the
 //! quadratic programs), [`fictitious_play`], [`enumerate()`], [`assess`] (the certificate).
