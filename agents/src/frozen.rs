@@ -143,16 +143,11 @@ impl Policy for Actor {
     ) -> Result<(), PolicyError> {
         let (choice, masked, size) = (self.choice, self.masked, self.network.outputs());
         let values = self.values(view)?;
-        for (env, team) in actions.discrete()?.chunks_exact_mut(view.agents).enumerate() {
-            let rng = rngs.lane(env);
-            for (agent, action) in team.iter_mut().enumerate() {
-                let row = env * view.agents + agent;
-                let range = row * size..(row + 1) * size;
-                let mask = if masked { &view.masks[range.clone()] } else { &[] };
-                *action = choice.choose(rng, &values[range], mask, row)?;
-            }
-        }
-        Ok(())
+        view.choose_discrete(rngs, actions, |rng, row| {
+            let range = row * size..(row + 1) * size;
+            let mask = if masked { &view.masks[range.clone()] } else { &[] };
+            choice.choose(rng, &values[range], mask, row)
+        })
     }
 }
 

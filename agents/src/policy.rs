@@ -28,6 +28,26 @@ impl View<'_> {
     pub fn rows(&self) -> usize {
         self.envs * self.agents
     }
+
+    /// Chooses a discrete action for every row, lane by lane in agent order, as [`Policy::act`] promises;
+    /// `choose` gets the lane's generator and the row.
+    ///
+    /// # Errors
+    /// [`PolicyError::ActionKind`] when the space is continuous, or the first error of `choose`.
+    pub fn choose_discrete(
+        &self,
+        rngs: &mut LaneRngs,
+        actions: &mut ActionBuffer,
+        mut choose: impl FnMut(&mut ChaCha8Rng, usize) -> Result<u16, PolicyError>,
+    ) -> Result<(), PolicyError> {
+        for (env, team) in actions.discrete()?.chunks_exact_mut(self.agents).enumerate() {
+            let rng = rngs.lane(env);
+            for (agent, action) in team.iter_mut().enumerate() {
+                *action = choose(rng, env * self.agents + agent)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Room for one action for each row.

@@ -63,18 +63,13 @@ impl Policy for RandomDiscrete {
         actions: &mut ActionBuffer,
     ) -> Result<(), PolicyError> {
         let size = self.actions as usize;
-        for (env, team) in actions.discrete()?.chunks_exact_mut(view.agents).enumerate() {
-            let rng = rngs.lane(env);
-            for (agent, action) in team.iter_mut().enumerate() {
-                let row = env * view.agents + agent;
-                *action = if self.masked {
-                    draw_allowed(rng, &view.masks[row * size..(row + 1) * size], row)?
-                } else {
-                    below(rng, self.actions) as u16
-                };
+        view.choose_discrete(rngs, actions, |rng, row| {
+            if self.masked {
+                draw_allowed(rng, &view.masks[row * size..(row + 1) * size], row)
+            } else {
+                Ok(below(rng, self.actions) as u16)
             }
-        }
-        Ok(())
+        })
     }
 }
 
@@ -233,15 +228,10 @@ impl Policy for Walker {
         actions: &mut ActionBuffer,
     ) -> Result<(), PolicyError> {
         let length = view.observations.len() / view.rows();
-        for (env, team) in actions.discrete()?.chunks_exact_mut(view.agents).enumerate() {
-            let rng = rngs.lane(env);
-            for (agent, action) in team.iter_mut().enumerate() {
-                let row = env * view.agents + agent;
-                let observation = &view.observations[row * length..(row + 1) * length];
-                let mask = &view.masks[row * MOVES..(row + 1) * MOVES];
-                *action = self.choose(observation, mask, rng, row)?;
-            }
-        }
-        Ok(())
+        view.choose_discrete(rngs, actions, |rng, row| {
+            let observation = &view.observations[row * length..(row + 1) * length];
+            let mask = &view.masks[row * MOVES..(row + 1) * MOVES];
+            self.choose(observation, mask, rng, row)
+        })
     }
 }
