@@ -83,14 +83,15 @@ fn revision(dir: &Path) -> Option<String> {
 impl Build {
     /// This build on this machine.
     pub fn here(device: &str) -> Self {
+        let (libtorch, torch_threads) = torch();
         Self {
             gambol: env!("CARGO_PKG_VERSION").to_owned(),
             revision: revision(Path::new(".")),
             profile: if cfg!(debug_assertions) { "debug" } else { "release" }.to_owned(),
             target: format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),
             instructions: instructions().to_owned(),
-            libtorch: torch_version(),
-            torch_threads: torch_threads(),
+            libtorch,
+            torch_threads,
             threads: rayon::current_num_threads(),
             device: device.to_owned(),
         }
@@ -123,10 +124,13 @@ impl Build {
     }
 }
 
-fn torch_version() -> Option<String> {
-    None
-}
-
-fn torch_threads() -> Option<usize> {
-    None
+/// Version and intra-op threads of libtorch; nothing in a build without it.
+fn torch() -> (Option<String>, Option<usize>) {
+    #[cfg(feature = "torch")]
+    {
+        let info = gambol_agents::torch::build_info();
+        (Some(info.version), Some(info.threads))
+    }
+    #[cfg(not(feature = "torch"))]
+    (None, None)
 }

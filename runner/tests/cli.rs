@@ -120,6 +120,14 @@ fn digests_do_not_depend_on_threads_or_shards_and_verify_agrees() {
         digests.push(result["digest"].as_str().unwrap().to_owned());
     }
     assert!(digests.iter().all(|digest| digest == &digests[0]), "{digests:?}");
+    let manifest = std::fs::read_to_string(folder.join("run0/manifest.json")).unwrap();
+    let manifest: Value = serde_json::from_str(&manifest).unwrap();
+    let (version, threads) = (&manifest["build"]["libtorch"], &manifest["build"]["torch_threads"]);
+    if cfg!(feature = "torch") {
+        assert!(version.is_string() && threads.is_u64(), "{version} {threads}");
+    } else {
+        assert!(version.is_null() && threads.is_null(), "{version} {threads}");
+    }
     let output = gambol(&["verify", folder.join("run0").to_str().unwrap()]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
