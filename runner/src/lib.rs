@@ -27,6 +27,7 @@ pub mod machine;
 pub mod plan;
 pub mod record;
 pub mod scenario;
+pub mod sources;
 
 pub use commands::{Failure, main_with};
 

@@ -1,7 +1,7 @@
 //! A plan is a scenario validated, with everything resolved and built.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use gambol_agents::learner::Checkpoint;
 use gambol_agents::policy::Policy;
@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 
 use crate::drivers::Run;
 use crate::record::checkpoint;
-use crate::scenario::{Scenario, ScenarioError};
+use crate::scenario::{Problem, Scenario, ScenarioError};
+use crate::sources::Sources;
 
 /// Most instances in one batch; lane numbers above it belong to evaluations during training.
 const MOST_ENVS: u32 = 1 << 20;
@@ -86,8 +87,8 @@ pub struct Plan {
     pub name: String,
     /// The scenario as resolved: the text after every `--set`.
     pub text: String,
-    /// Folder of the scenario file, from which paths in it start.
-    pub base: PathBuf,
+    /// The files that the scenario names, as they were read.
+    pub sources: Sources,
     /// The run's one seed.
     pub seed: u64,
     /// The environment, if one is named.
@@ -102,13 +103,33 @@ fn sentence(path: &str, why: impl std::fmt::Display) -> String {
     format!("`{path}`: {why}")
 }
 
+/// Hands the environment the texts of its files; what is wrong with them.
+fn games(scenario: &mut Scenario, sources: &mut Sources) -> Vec<Problem> {
+    let Some(mut env) = scenario.env.take() else { return Vec::new() };
+    let mut problems = Vec::new();
+    for path in env.config.files() {
+        match sources.text(&path) {
+            Ok(text) => env.config.take_file(&path, text),
+            Err(why) => problems.push(scenario.named_file(&env, &path, why)),
+        }
+    }
+    scenario.env = Some(env);
+    problems
+}
+
 impl Plan {
-    /// Validates a scenario and builds its agent once; paths in it start from `base`.
+    /// Validates a scenario, reads the files that it names and builds its agent once.
     ///
     /// # Errors
     /// [`ScenarioError::Invalid`] with every problem of every section.
-    pub fn new(scenario: Scenario, base: &Path, device: Device) -> Result<Self, ScenarioError> {
+    pub fn new(
+        mut scenario: Scenario,
+        mut sources: Sources,
+        device: Device,
+    ) -> Result<Self, ScenarioError> {
         let mut problems = Vec::new();
+        problems.extend(games(&mut scenario, &mut sources));
+        let games_read = problems.is_empty();
         let streams = Streams::new(scenario.seed);
         let batch = &scenario.batch;
         if !(1..=MOST_ENVS).contains(&batch.envs) {
@@ -123,7 +144,9 @@ impl Plan {
                 sentence("batch.shard", "0, a world holds at least 1 instance"),
             ));
         }
-        let spec = scenario.env.as_ref().and_then(|env| match env.config.spec() {
+        // Without its files an environment can say no more than that they are missing.
+        let env = scenario.env.as_ref().filter(|_| games_read);
+        let spec = env.and_then(|env| match env.config.spec() {
             Ok(spec) => Some(spec),
             Err(error) => {
                 problems.extend(scenario.locate(env, error.problems));
@@ -149,9 +172,12 @@ impl Plan {
         let mut files = BTreeMap::new();
         if let Some(agent) = &scenario.agent {
             for path in agent.config.files() {
-                match checkpoint::read(&base.join(&path)) {
+                let read = sources.bytes(&path).and_then(|bytes| {
+                    checkpoint::decode(Path::new(&path), bytes).map_err(|error| error.to_string())
+                });
+                match read {
                     Ok(read) => drop(files.insert(path, read)),
-                    Err(error) => problems.push(scenario.problem("agent", error.to_string())),
+                    Err(why) => problems.push(scenario.named_file(agent, &path, why)),
                 }
             }
         }
@@ -196,7 +222,7 @@ impl Plan {
             total_steps,
             files,
         });
-        Ok(Self { name, text, base: base.to_owned(), seed, arena, player, run })
+        Ok(Self { name, text, sources, seed, arena, player, run })
     }
 }
 

@@ -22,6 +22,7 @@ use crate::Registries;
 use crate::clock::{self, Stopwatch};
 use crate::plan::{Arena, Plan};
 use crate::scenario::Scenario;
+use crate::sources::Sources;
 
 #[derive(Debug, Args)]
 pub(super) struct Bench {
@@ -74,7 +75,9 @@ fn arena(
             registries,
         )?
     };
-    let plan = Plan::new(scenario, Path::new(""), Device::Cpu)?;
+    // On the command line paths start from the working directory.
+    let sources = Sources::folder(scenario.path.parent().unwrap_or(Path::new("")));
+    let plan = Plan::new(scenario, sources, Device::Cpu)?;
     let Some(arena) = plan.arena else {
         return Err(Failure::Input(format!("{text}: it names no `env`")));
     };

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
@@ -14,6 +13,7 @@ use crate::plan::Plan;
 use crate::record::RecordError;
 use crate::scenario::edit::Setting;
 use crate::scenario::{Scenario, ScenarioError};
+use crate::sources::Sources;
 use crate::{Registries, machine};
 
 mod bench;
@@ -48,7 +48,11 @@ impl From<ScenarioError> for Failure {
 
 impl From<RecordError> for Failure {
     fn from(error: RecordError) -> Self {
-        Self::Run(error.to_string())
+        match error {
+            // A directory that does not fit the command is chosen by the user.
+            RecordError::Directory(_) => Self::Input(error.to_string()),
+            _ => Self::Run(error.to_string()),
+        }
     }
 }
 
@@ -142,8 +146,8 @@ impl Changes {
         registries: &Registries,
         device: Device,
     ) -> Result<Plan, Failure> {
-        let base = path.parent().map(PathBuf::from).unwrap_or_default();
-        Ok(Plan::new(self.read(path, registries)?, &base, device)?)
+        let sources = Sources::folder(path.parent().unwrap_or(path));
+        Ok(Plan::new(self.read(path, registries)?, sources, device)?)
     }
 }
 

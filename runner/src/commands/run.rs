@@ -12,6 +12,7 @@ use crate::machine::Build;
 use crate::plan::Plan;
 use crate::record::{self, Record, Status};
 use crate::scenario::Scenario;
+use crate::sources::Sources;
 
 #[derive(Debug, Args)]
 pub(super) struct Run {
@@ -64,7 +65,8 @@ pub(super) fn recorded(
         Failure::Input(format!("{} is not a run directory: {error}", dir.display()))
     })?;
     let scenario = Scenario::read(&dir.join("scenario.ron"), &[], registries)?;
-    let mut plan = Plan::new(scenario, &manifest.base, device.device)?;
+    let sources = Sources::run(dir, &manifest.files);
+    let mut plan = Plan::new(scenario, sources, device.device)?;
     plan.name.clone_from(&manifest.scenario);
     Ok((manifest, plan))
 }

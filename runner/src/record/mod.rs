@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `scenario.ron` | the scenario as resolved: every `--set` applied |
 //! | `manifest.json` | build, machine, seed, status, digest |
+//! | `files/` | a copy of every file that the scenario names, if any |
 //! | `digests.bin` | the log that the digest is the hash of, see [`crate::digest`] |
 //! | `metrics.jsonl`, `events.out.tfevents.gambol` | training metrics, as JSON lines and for TensorBoard |
 //! | `evaluations.json` | evaluations in the form that `marl-eval` reads |
@@ -26,6 +27,7 @@ use crate::digest::{Log, LogError};
 use crate::drivers::evaluate::Evaluation;
 use crate::machine::Build;
 use crate::plan::{Arena, Plan};
+use crate::sources::Kept;
 
 pub mod checkpoint;
 mod evaluations;
@@ -64,8 +66,9 @@ pub struct Manifest {
     pub format: u32,
     /// Name of the scenario.
     pub scenario: String,
-    /// Folder from which paths in the scenario start.
-    pub base: PathBuf,
+    /// Files that the scenario names, of which copies are kept.
+    #[serde(default)]
+    pub files: Vec<Kept>,
     /// The run's one seed.
     pub seed: u64,
     /// How far it is.
@@ -179,15 +182,12 @@ impl Record {
                 path.display()
             )));
         }
-        let base = fs::canonicalize(if plan.base.as_os_str().is_empty() {
-            Path::new(".")
-        } else {
-            &plan.base
-        });
+        let checkpoints = path.join("checkpoints");
+        fs::create_dir_all(&checkpoints).map_err(RecordError::io("create", &checkpoints))?;
         let manifest = Manifest {
             format: 1,
             scenario: plan.name.clone(),
-            base: base.map_err(RecordError::io("read", &plan.base))?,
+            files: plan.sources.keep(path)?,
             seed: plan.seed,
             status: Status::Running,
             digest: None,
@@ -197,8 +197,6 @@ impl Record {
             seconds: 0.0,
             build,
         };
-        let checkpoints = path.join("checkpoints");
-        fs::create_dir_all(&checkpoints).map_err(RecordError::io("create", &checkpoints))?;
         write(&path.join("scenario.ron"), plan.text.as_bytes())?;
         write(&path.join("manifest.json"), &pretty(&manifest))?;
         Self::open(path, manifest, &Position::default(), None)
@@ -221,6 +219,12 @@ impl Record {
                 "{} holds another scenario than the one given (with its --set and --seed); \
                  `gambol run {} --resume` continues with what it holds",
                 path.display(),
+                path.display()
+            )));
+        }
+        if let Some(why) = plan.sources.difference(&manifest.files) {
+            return Err(RecordError::Directory(format!(
+                "{why}; `gambol run {} --resume` continues with the copy kept there",
                 path.display()
             )));
         }

@@ -61,7 +61,7 @@ fn is_field(name: &str) -> bool {
 }
 
 impl Setting {
-    /// The text with the value in place. A field that the file leaves out is added to its struct; whether it may
+    /// The text with the value in place. Fields and sections that the file leaves out are added; whether they may
     /// stand there is for the parser to say.
     ///
     /// # Errors
@@ -70,31 +70,38 @@ impl Setting {
         let fail = |why: String| format!("--set {}={}: {why}", self.path, self.value);
         let tree = Node::parse(text)
             .map_err(|lost| fail(format!("expected {} at byte {}", lost.expected, lost.at)))?;
-        let (parents, last) = self.path.rsplit_once('.').unwrap_or(("", &self.path));
         let mut node = &tree;
         let mut walked = "the scenario".to_owned();
-        for key in parents.split('.').filter(|key| !key.is_empty()) {
-            node = node.child(key).ok_or_else(|| {
-                fail(format!("there is no `{key}` in {walked}; {}", children(node)))
-            })?;
+        let keys: Vec<_> = self.path.split('.').collect();
+        let mut rest = keys.as_slice();
+        // As far as the text goes.
+        while let [key, after @ ..] = rest {
+            let Some(child) = node.child(key) else { break };
+            (node, rest) = (child, after);
             walked = format!("`{key}`");
         }
-        let old = node.child(last);
-        let value = spelled(&self.value, old).map_err(fail)?;
-        let (range, new) = match (old, &node.kind) {
-            (Some(old), _) => (old.span.clone(), value),
-            (None, Kind::Struct { fields, .. }) if is_field(last) => match fields.last() {
-                Some(field) => {
-                    let end = field.value.span.end;
-                    (end..end, format!(", {last}: {value}"))
+        let (range, new) = match (rest, &node.kind) {
+            ([], _) => (node.span.clone(), spelled(&self.value, Some(node)).map_err(fail)?),
+            ([key, ..], kind) => {
+                let unnamed = matches!(kind, Kind::Struct { .. } | Kind::Name);
+                if !unnamed || !rest.iter().all(|key| is_field(key)) {
+                    let why = format!("there is no `{key}` in {walked}; {}", children(node));
+                    return Err(fail(why));
                 }
-                None => (node.span.end - 1..node.span.end - 1, format!("{last}: {value}")),
-            },
-            (None, Kind::Name) if is_field(last) => {
-                (node.span.end..node.span.end, format!("({last}: {value})"))
-            }
-            _ => {
-                return Err(fail(format!("there is no `{last}` in {walked}; {}", children(node))));
+                // Sections that the text leaves out are added around the value.
+                let value = spelled(&self.value, None).map_err(fail)?;
+                let inner = rest.iter().rev().fold(value, |value, key| format!("({key}: {value})"));
+                let field = &inner[1..inner.len() - 1];
+                match kind {
+                    Kind::Struct { fields, .. } => match fields.last() {
+                        Some(field_before) => {
+                            let end = field_before.value.span.end;
+                            (end..end, format!(", {field}"))
+                        }
+                        None => (node.span.end - 1..node.span.end - 1, field.to_owned()),
+                    },
+                    _ => (node.span.end..node.span.end, inner),
+                }
             }
         };
         let mut edited = text.to_owned();
@@ -127,6 +134,10 @@ mod tests {
         check("agent.masked=true", "agent: Random(masked: true)");
         check("run.steps=5", "Train(steps: 5)");
         check("agent=Collector(noise: 0)", "agent: Collector(noise: 0), run");
+        // Sections that the text leaves out are added.
+        check("batch.envs=8", "run: Train(), batch: (envs: 8))");
+        check("run.evaluate.every=9", "Train(evaluate: (every: 9))");
+        check("agent.a.b=1", "agent: Random(a: (b: 1))");
         for (setting, part) in [
             ("seed", "not of the form"),
             ("=3", "no path"),

@@ -392,6 +392,18 @@ impl Scenario {
         problems.into_iter().map(place).collect()
     }
 
+    /// A problem of a file that a section names, placed at its path.
+    pub fn named_file<T: ?Sized>(
+        &self,
+        section: &Named<T>,
+        path: &str,
+        message: impl Into<String>,
+    ) -> Problem {
+        let reader = Reader { text: &self.text, problems: Vec::new() };
+        let node = section.node.find_text(&self.text, path).unwrap_or(&section.node);
+        Problem { at: Some(reader.position(node.span.start)), message: message.into() }
+    }
+
     /// The file's name without its ending.
     pub fn stem(&self) -> String {
         let stem = self.path.file_stem().map(|stem| stem.to_string_lossy().into_owned());

@@ -115,6 +115,25 @@ impl Node {
         }
     }
 
+    /// The values directly inside.
+    pub fn children(&self) -> Vec<&Self> {
+        match &self.kind {
+            Kind::Struct { fields, .. } => fields.iter().map(|field| &field.value).collect(),
+            Kind::Tuple { items, .. } | Kind::List(items) => items.iter().collect(),
+            Kind::Map(entries) => entries.iter().flat_map(|(key, value)| [key, value]).collect(),
+            Kind::Scalar | Kind::Text | Kind::Name => Vec::new(),
+        }
+    }
+
+    /// The first string with that content, this value included.
+    pub fn find_text(&self, text: &str, content: &str) -> Option<&Self> {
+        if self.kind == Kind::Text {
+            let own = ron::from_str::<String>(text.get(self.span.clone())?).ok()?;
+            return (own == content).then_some(self);
+        }
+        self.children().into_iter().find_map(|child| child.find_text(text, content))
+    }
+
     /// Follows a path such as `layout.players[0].row` or `layout.players.0.row` as far as it goes.
     pub fn follow<'a>(&'a self, path: &str) -> &'a Node {
         let keys = path.split(['.', '[', ']']).filter(|key| !key.is_empty());
@@ -418,6 +437,9 @@ mod tests {
         assert_eq!(at("map"), r#"{ "a": -1.5e-3, "b\"": 'x' }"#);
         assert_eq!(at("bytes"), r#"b"\"""#);
         assert_eq!(tree.child("env").unwrap().name(text), Some("Foraging"));
+        let quoted = tree.find_text(text, "a \" quote").unwrap();
+        assert_eq!(quoted.span, tree.follow("env.task").span);
+        assert_eq!(tree.find_text(text, "quote"), None);
         // A path that leaves the tree stays where it last was.
         assert_eq!(at("env.size.9"), "(8, 8)");
     }

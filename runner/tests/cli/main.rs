@@ -7,12 +7,24 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
+mod files;
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
 fn gambol(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_gambol")).args(arguments).output().unwrap()
+}
+
+/// What it told the user.
+fn message(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Its results; nothing else may stand on the standard output.
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap()
 }
 
 fn folder(name: &str) -> PathBuf {
@@ -44,7 +56,7 @@ fn every_scenario_of_the_assets_has_a_plan() {
             continue;
         }
         let output = gambol(&["check", &file]);
-        assert!(output.status.success(), "{file}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{file}: {}", message(&output));
     }
 }
 
@@ -65,7 +77,7 @@ fn trace_prints_a_golden_trajectory() {
     std::fs::write(&file, actions).unwrap();
     let output =
         gambol(&["trace", scenario.to_str().unwrap(), "--actions", file.to_str().unwrap()]);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{}", message(&output));
     let printed = String::from_utf8(output.stdout).unwrap();
     let printed: Vec<Value> =
         printed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -115,7 +127,7 @@ fn digests_do_not_depend_on_threads_or_shards_and_verify_agrees() {
             out.to_str().unwrap(),
             "--json",
         ]);
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{}", message(&output));
         let result: Value = serde_json::from_slice(&output.stdout).unwrap();
         digests.push(result["digest"].as_str().unwrap().to_owned());
     }
@@ -129,7 +141,7 @@ fn digests_do_not_depend_on_threads_or_shards_and_verify_agrees() {
         assert!(version.is_null() && threads.is_null(), "{version} {threads}");
     }
     let output = gambol(&["verify", folder.join("run0").to_str().unwrap()]);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{}", message(&output));
 }
 
 #[test]
@@ -146,7 +158,7 @@ fn bad_input_exits_with_2_and_says_where() {
         let file = folder.join(format!("{index}.ron"));
         std::fs::write(&file, text).unwrap();
         let output = gambol(&["check", file.to_str().unwrap()]);
-        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        let message = message(&output);
         assert_eq!(output.status.code(), Some(2), "{text}: {message}");
         assert!(message.contains(expected), "{text}: {message}");
         assert!(message.contains(&format!("{index}.ron:1:")) || index == 2, "{text}: {message}");
