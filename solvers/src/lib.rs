@@ -22,6 +22,8 @@ registry::registry! {
         Rae => rae::Rae,
         /// All extreme equilibria, exactly.
         Extreme => nash::extreme::Extreme,
+        /// Two players: every pair of supports.
+        SupportEnumeration => nash::support_enumeration::SupportEnumeration,
         /// Complementary pivoting.
         LemkeHowson => nash::lemke_howson::LemkeHowson,
     }

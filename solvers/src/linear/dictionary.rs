@@ -148,6 +148,20 @@ impl<const W: usize> Dictionary<W> {
         &self.cobasic
     }
 
+    /// The row of a variable, if it is basic.
+    pub(crate) fn row_of(&self, variable: usize) -> Option<usize> {
+        match self.place[variable] {
+            Place::Basic(row) => Some(row),
+            Place::Cobasic(_) => None,
+        }
+    }
+
+    /// Whether the variable of `row` falls (`Greater`), stays or rises (`Less`) as that of `column`
+    /// grows.
+    pub(crate) fn sign(&self, row: usize, column: usize) -> Ordering {
+        self.entry(row, column).sign()
+    }
+
     /// The value of a basic variable times the (positive) determinant.
     pub(crate) fn scaled_value(&self, row: usize) -> Wide<W> {
         self.entry(row, self.columns)

@@ -2,6 +2,7 @@
 
 pub(crate) mod approximate;
 pub(crate) mod dictionary;
+pub(crate) mod face;
 pub(crate) mod integers;
 pub(crate) mod wide;
 

@@ -4,3 +4,5 @@ mod bimatrix;
 pub mod extreme;
 pub mod lemke_howson;
 pub mod pure;
+pub mod support_enumeration;
+mod supports;

@@ -3,6 +3,7 @@
 use gambol_solvers::game::NormalForm;
 use gambol_solvers::nash::extreme::Extreme;
 use gambol_solvers::nash::lemke_howson::LemkeHowson;
+use gambol_solvers::nash::support_enumeration::SupportEnumeration;
 use gambol_solvers::solution::{SolveOptions, Solver};
 use ndarray::array;
 
@@ -20,15 +21,18 @@ fn near(a: &[Vec<f64>], b: &[Vec<f64>]) -> bool {
     a.iter().flatten().zip(b.iter().flatten()).all(|(a, b)| (a - b).abs() < 1e-12)
 }
 
-/// The expected equilibria in any order, and no other.
+/// The expected equilibria in any order, and no other, by both methods that find them all.
 fn check(game: &NormalForm, expected: &[[&[f64]; 2]]) {
     let expected: Vec<Vec<Vec<f64>>> =
         expected.iter().map(|pair| pair.iter().map(|x| x.to_vec()).collect()).collect();
-    let found = all_by(&Extreme::default(), game);
-    assert_eq!(found.len(), expected.len(), "{found:?}");
-    for equilibrium in &expected {
-        let hits = found.iter().filter(|other| near(other, equilibrium)).count();
-        assert_eq!(hits, 1, "{equilibrium:?} in {found:?}");
+    let methods: [&dyn Solver; 2] = [&Extreme::default(), &SupportEnumeration::default()];
+    for method in methods {
+        let found = all_by(method, game);
+        assert_eq!(found.len(), expected.len(), "{found:?}");
+        for equilibrium in &expected {
+            let hits = found.iter().filter(|other| near(other, equilibrium)).count();
+            assert_eq!(hits, 1, "{equilibrium:?} in {found:?}");
+        }
     }
 }
 
@@ -120,12 +124,18 @@ fn shapleys_figures() {
 
 #[test]
 fn coordination_has_seven() {
-    assert_eq!(all_by(&Extreme::default(), &games::symmetric(&ndarray::Array2::eye(3))).len(), 7);
+    let game = games::symmetric(&ndarray::Array2::eye(3));
+    assert_eq!(all_by(&Extreme::default(), &game).len(), 7);
+    assert_eq!(all_by(&SupportEnumeration::default(), &game).len(), 7);
 }
 
 #[test]
 fn the_6x6_game_has_75() {
-    assert_eq!(all_by(&Extreme::default(), &games::von_stengel_6x6()).len(), 75);
+    let game = games::von_stengel_6x6();
+    let extreme = all_by(&Extreme::default(), &game);
+    let supports = all_by(&SupportEnumeration::default(), &game);
+    assert_eq!((extreme.len(), supports.len()), (75, 75));
+    assert!(extreme.iter().all(|e| supports.iter().any(|other| near(e, other))));
 }
 
 #[test]
