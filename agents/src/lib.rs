@@ -13,6 +13,7 @@ use thiserror::Error;
 
 pub mod choice;
 pub mod frozen;
+pub mod gigpo;
 pub mod learner;
 pub mod mlp;
 pub mod network;

@@ -16,6 +16,7 @@ use crate::scenario::{Scenario, ScenarioError};
 use crate::sources::Sources;
 use crate::{Registries, machine};
 
+mod advantage;
 mod bench;
 mod check;
 mod list;
@@ -115,6 +116,8 @@ enum Command {
     Verify(verify::Verify),
     /// Measure environment steps a second under random actions
     Bench(bench::Bench),
+    /// Estimate the advantages of logged rows
+    Advantage(advantage::Advantage),
 }
 
 /// Changes to a scenario from the command line.
@@ -209,5 +212,6 @@ fn work(cli: Cli, registries: &Registries) -> Result<(), Failure> {
         Command::Trace(trace) => trace.work(registries),
         Command::Verify(verify) => verify.work(registries),
         Command::Bench(bench) => bench.work(registries),
+        Command::Advantage(advantage) => advantage.work(),
     })
 }
