@@ -150,7 +150,7 @@ fn errors_name_the_line_and_the_fix() {
         "`--omega` goes with `--method gigpo` only",
     );
     refused(good, &["--similarity", "1"], "similarity is 1");
-    refused(good, &["--similarity", "0.9"], "rows.jsonl:1:39: invalid type: integer `1`");
+    refused(good, &["--similarity", "0.9"], "rows.jsonl:1:40: invalid type: integer `1`");
     let output = Command::new(env!("CARGO_BIN_EXE_gambol"))
         .args(["advantage", "none.jsonl"])
         .output()
