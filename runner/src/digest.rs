@@ -1,7 +1,7 @@
 //! The log of everything that a run did, as hashes, and the digest that stands for the whole log.
 //!
-//! Every batch step is one [`Entry`]: the xxh3 hashes of its actions, rewards, ends, observations and masks, over the
-//! lanes in order. Learned parameters and evaluation results are entries too.
+//! Every batch step is one [`Entry`]: the xxh3 hashes of its actions, rewards, ends, observations, masks and the true
+//! last observations of episodes that ended, over the lanes in order. Learned parameters and evaluation results are entries too.
 //! The **digest** of a run is the blake3 hash of all entries' bytes in order.
 //! Nothing in an entry depends on threads, shards or time: equal digests mean equal runs.
 //!
@@ -48,7 +48,8 @@ impl Kind {
 }
 
 /// Names of an entry's fields, in the order in which a step causes them.
-pub const FIELDS: [&str; 5] = ["actions", "rewards", "ends", "observations", "masks"];
+pub const FIELDS: [&str; 6] =
+    ["actions", "rewards", "ends", "last observations", "observations", "masks"];
 
 /// One line of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,17 +61,17 @@ pub struct Entry {
     /// Which step; see [`Kind`].
     pub step: u64,
     /// Hashes of [`FIELDS`]; entries that are not steps use the first four for a blake3 hash.
-    pub fields: [u64; 5],
+    pub fields: [u64; FIELDS.len()],
 }
 
 impl Entry {
     /// Size on disk.
-    pub const BYTES: usize = 56;
+    pub const BYTES: usize = 16 + 8 * FIELDS.len();
 
     /// An entry that holds the blake3 hash of `bytes`.
     pub fn hashed(kind: Kind, step: u64, bytes: &[u8]) -> Self {
         let hash = blake3::hash(bytes);
-        let mut fields = [0; 5];
+        let mut fields = [0; FIELDS.len()];
         let (words, _) = hash.as_bytes().as_chunks::<8>();
         for (field, word) in fields.iter_mut().zip(words) {
             *field = u64::from_le_bytes(*word);
@@ -129,18 +130,21 @@ pub struct Seen<'a> {
     pub rewards: &'a [f32],
     /// `[envs]`.
     pub ends: &'a [End],
+    /// `[envs, agents, obs]`; only rows of ended instances are looked at.
+    pub last_observations: &'a [f32],
 }
 
 /// Makes entries of batch steps; keeps a little memory between them.
 #[derive(Clone, Debug, Default)]
 pub struct StepHasher {
     ends: Vec<u8>,
+    last: Vec<f32>,
 }
 
 impl StepHasher {
     /// The entry of a first moment.
     pub fn start(kind: Kind, group: u32, seen: &Seen<'_>) -> Entry {
-        let fields = [0, 0, 0, hash(seen.observations), hash(seen.masks)];
+        let fields = [0, 0, 0, 0, hash(seen.observations), hash(seen.masks)];
         Entry { kind, group, step: 0, fields }
     }
 
@@ -155,10 +159,17 @@ impl StepHasher {
     ) -> Entry {
         self.ends.clear();
         self.ends.extend(seen.ends.iter().map(|&end| end as u8));
+        self.last.clear();
+        let width = seen.last_observations.len() / seen.ends.len().max(1);
+        let lanes = seen.last_observations.chunks_exact(width.max(1)).zip(seen.ends);
+        for (last, _) in lanes.filter(|(_, end)| end.is_over()) {
+            self.last.extend_from_slice(last);
+        }
         let fields = [
             hash_actions(actions),
             hash(seen.rewards),
             hash(&self.ends),
+            hash(&self.last),
             hash(seen.observations),
             hash(seen.masks),
         ];
@@ -440,13 +451,13 @@ mod tests {
     use super::*;
 
     fn entry(step: u64) -> Entry {
-        Entry { kind: Kind::Step, group: 0, step, fields: [1, 2, 3, 4, step] }
+        Entry { kind: Kind::Step, group: 0, step, fields: [1, 2, 3, 4, 5, step] }
     }
 
     #[test]
     fn entries_survive_write_read_write() {
         let entry =
-            Entry { kind: Kind::GroupStep, group: 256, step: 9, fields: [1, 2, 3, 4, u64::MAX] };
+            Entry { kind: Kind::GroupStep, group: 256, step: 9, fields: [1, 2, 3, 4, 5, u64::MAX] };
         assert_eq!(Entry::from_bytes(&entry.bytes()), Some(entry));
         let mut bytes = entry.bytes();
         bytes[0] = 99;
@@ -474,7 +485,7 @@ mod tests {
         let mut log = Log::compare(&path).unwrap();
         log.add(entry(1)).unwrap();
         let mut other = entry(2);
-        other.fields[3] = 9;
+        other.fields[4] = 9;
         let Err(LogError::Differs(difference)) = log.add(other) else { panic!("accepted") };
         assert_eq!(difference.field(), Some("observations"));
         assert_eq!(difference.to_string(), "training, batch step 2: observations differ");
@@ -486,21 +497,31 @@ mod tests {
 
     #[test]
     fn a_step_hashes_to_the_same_numbers_for_ever() {
-        let seen = Seen {
+        let mut seen = Seen {
             observations: &[1.0, -0.5],
             masks: &[true, false],
             rewards: &[0.25],
             ends: &[End::Truncated],
+            last_observations: &[2.0, -3.0],
         };
         let mut hasher = StepHasher::default();
-        let entry = hasher.step(Kind::Step, 0, 1, Actions::Discrete(&[5]), &seen);
-        assert_eq!(entry.fields, PINNED);
+        let mut fields =
+            |seen: &Seen<'_>| hasher.step(Kind::Step, 0, 1, Actions::Discrete(&[5]), seen).fields;
+        assert_eq!(fields(&seen), PINNED);
+        // The end of an episode is looked at, and nothing is where none ended.
+        seen.last_observations = &[2.0, -3.5];
+        assert_ne!(fields(&seen)[3], PINNED[3]);
+        seen.ends = &[End::Running];
+        let running = fields(&seen);
+        seen.last_observations = &[7.0, 7.0];
+        assert_eq!(fields(&seen), running);
     }
 
-    const PINNED: [u64; 5] = [
+    const PINNED: [u64; 6] = [
         2_597_309_697_680_638_508,
         9_449_233_312_971_711_839,
         14_552_307_339_992_752_127,
+        4_186_658_343_505_857_019,
         11_258_894_006_694_854_510,
         12_363_696_039_452_112_576,
     ];

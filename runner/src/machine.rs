@@ -13,6 +13,11 @@ pub fn stopping() -> bool {
     STOPPING.load(Ordering::Relaxed)
 }
 
+/// For work that is short and always finishes, in place of [`stopping`].
+pub(crate) fn never() -> bool {
+    false
+}
+
 /// Asks the run to end at its next boundary.
 pub fn stop() {
     STOPPING.store(true, Ordering::Relaxed);

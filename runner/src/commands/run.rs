@@ -62,7 +62,7 @@ pub(super) fn recorded(
     device: &DeviceName,
 ) -> Result<(record::Manifest, Plan), Failure> {
     let manifest = record::manifest(dir).map_err(|error| {
-        Failure::Input(format!("{} is not a run directory: {error}", dir.display()))
+        Failure::Input(format!("{} cannot be used as a run directory: {error}", dir.display()))
     })?;
     let scenario = Scenario::read(&dir.join("scenario.ron"), &[], registries)?;
     let sources = Sources::run(dir, &manifest.files);

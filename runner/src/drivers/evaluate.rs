@@ -2,6 +2,9 @@
 //!
 //! The episodes are dealt to the lanes beforehand, `N / lanes` each and one more for the first `N % lanes`, and every
 //! lane plays its own quota to the end. Taking the first `N` episodes that finish would favour short ones.
+//! When the run is told to stop, every lane that has begun still plays the episode under way to its end, and that one
+//! counts too: the episodes that are over at some moment are the shorter ones, those that have begun are not (Wald's
+//! identity). A game without a horizon can therefore take its time; a second Ctrl-C ends the process at once.
 //! Lanes are cut into groups of [`GROUP`], which run independently on the threads; results are merged in lane order.
 
 use std::ops::Range;
@@ -59,7 +62,7 @@ pub struct Evaluation {
 /// Mean with its standard error.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Mean {
-    /// Arithmetic mean.
+    /// Arithmetic mean; not a number when there are no values.
     pub mean: f64,
     /// Standard error of the mean; 0 for fewer than two values.
     pub error: f64,
@@ -69,7 +72,7 @@ impl Mean {
     /// Of these values, in order.
     pub fn of(values: impl Iterator<Item = f64> + Clone) -> Self {
         let count = values.clone().count() as f64;
-        let mean = values.clone().sum::<f64>() / count.max(1.0);
+        let mean = values.clone().sum::<f64>() / count;
         let squares: f64 = values.map(|value| (value - mean) * (value - mean)).sum();
         let error = if count > 1.0 { (squares / (count - 1.0) / count).sqrt() } else { 0.0 };
         Self { mean, error }
@@ -116,7 +119,8 @@ impl Evaluation {
         let least = self.team_returns().fold(f64::INFINITY, f64::min);
         let most = self.team_returns().fold(f64::NEG_INFINITY, f64::max);
         let positive = self.team_returns().filter(|&value| value > 0.0).count();
-        let share = |count: usize| count as f64 / (self.episodes().max(1)) as f64;
+        // Without episodes these are no numbers, which JSON writes as null.
+        let share = |count: usize| count as f64 / self.episodes() as f64;
         json!({
             "episodes": self.episodes(),
             "complete": self.complete,
@@ -158,8 +162,8 @@ pub(crate) struct Match<'a> {
     pub(crate) episodes: u64,
     /// Environment steps of training made so far, for the log.
     pub(crate) step: u64,
-    /// Whether an interruption may end it early; an evaluation during training is short and always finishes.
-    pub(crate) stoppable: bool,
+    /// Whether to end it early; an evaluation during training is short and [never](machine::never) does.
+    pub(crate) stop: fn() -> bool,
 }
 
 /// One group's episodes and log.
@@ -169,10 +173,10 @@ struct Group {
 }
 
 impl Match<'_> {
-    /// Plays all episodes.
+    /// Plays all episodes, or when told to stop those that have begun.
     ///
-    /// When the run is stopped, the evaluation keeps the episodes up to the number that every lane of a group has
-    /// finished, so that what is kept is not a choice of short episodes.
+    /// The log of an interrupted evaluation is the beginning of a whole one's: it ends with the first group that did
+    /// not play its quota.
     pub(crate) fn play(
         &self,
         policy: &dyn Policy,
@@ -201,7 +205,7 @@ impl Match<'_> {
             kind: Kind::Evaluation,
             group: 0,
             step: self.step,
-            fields: [self.episodes, lanes, u64::from(self.lanes.start), 0, 0],
+            fields: [self.episodes, lanes, u64::from(self.lanes.start), 0, 0, 0],
         })?;
         let spec = &self.arena.spec;
         let mut whole = Evaluation {
@@ -211,26 +215,33 @@ impl Match<'_> {
             ..Evaluation::default()
         };
         for Group { evaluation, log } in played {
-            for entry in log {
-                record.log.add(entry)?;
+            if whole.complete {
+                for entry in log {
+                    record.log.add(entry)?;
+                }
             }
             whole.episodes.extend(evaluation.episodes);
             whole.returns.extend(evaluation.returns);
             whole.complete &= evaluation.complete;
         }
-        record.log.add(whole.entry(self.step))?;
+        if whole.complete {
+            record.log.add(whole.entry(self.step))?;
+        }
         Ok(whole)
     }
 
     fn group(
         &self,
         lanes: Range<u32>,
-        quotas: Vec<u64>,
+        mut quotas: Vec<u64>,
         mut policy: Box<dyn Policy>,
         progress: &Progress,
     ) -> Result<Group, DriverError> {
         let Arena { env, spec, shard, streams, .. } = self.arena;
         let (envs, agents) = (lanes.len(), spec.agents);
+        if (self.stop)() {
+            return Ok(Group { evaluation: Evaluation::default(), log: Vec::new() });
+        }
         let group = lanes.start - self.lanes.start;
         let mut batch = env.build(lanes.clone(), *shard, *streams)?;
         let mut rngs = LaneRngs::new(*streams, Purpose::Evaluate, lanes.start, envs);
@@ -246,8 +257,15 @@ impl Match<'_> {
         batch.reset(0, buffers.outbox())?;
         log.push(StepHasher::start(Kind::GroupStart, group, &seen(&buffers)));
         let mut open = quotas.iter().filter(|&&quota| quota > 0).count();
-        let mut step = 0;
-        while open > 0 && !(self.stoppable && machine::stopping()) {
+        let (mut step, mut complete) = (0, true);
+        while open > 0 {
+            if complete && (self.stop)() {
+                for (quota, (episodes, _)) in quotas.iter_mut().zip(&ended) {
+                    let begun = episodes.len() as u64 + 1;
+                    complete &= begun >= *quota;
+                    *quota = begun.min(*quota);
+                }
+            }
             step += 1;
             rngs.begin(&started);
             let view = View {
@@ -259,8 +277,7 @@ impl Match<'_> {
                 started: &started,
             };
             policy.act(&view, &mut rngs, &mut actions)?;
-            let out =
-                Outbox { last_observations: &mut [], last_state: &mut [], ..buffers.outbox() };
+            let out = Outbox { last_state: &mut [], ..buffers.outbox() };
             batch.step(actions.as_actions(), out)?;
             let seen = seen(&buffers);
             log.push(hasher.step(Kind::GroupStep, group, step, actions.as_actions(), &seen));
@@ -291,12 +308,10 @@ impl Match<'_> {
             }
             progress.advance(finished);
         }
-        let mut evaluation = Evaluation { agents, complete: open == 0, ..Evaluation::default() };
-        let fewest = ended.iter().map(|(episodes, _)| episodes.len()).min().unwrap_or(0);
+        let mut evaluation = Evaluation { agents, complete, ..Evaluation::default() };
         for (episodes, returns) in ended {
-            let kept = if open == 0 { episodes.len() } else { fewest };
-            evaluation.episodes.extend_from_slice(&episodes[..kept]);
-            evaluation.returns.extend_from_slice(&returns[..kept * agents]);
+            evaluation.episodes.extend(episodes);
+            evaluation.returns.extend(returns);
         }
         Ok(Group { evaluation, log })
     }
@@ -308,6 +323,7 @@ fn seen(buffers: &Buffers) -> Seen<'_> {
         masks: &buffers.masks,
         rewards: &buffers.rewards,
         ends: &buffers.ends,
+        last_observations: &buffers.last_observations,
     }
 }
 
@@ -329,12 +345,84 @@ impl Evaluate {
             Agent::Learner(learner) => learner.policy(true)?,
         };
         let lanes = u64::from(arena.envs).min(self.episodes) as u32;
-        let game =
-            Match { arena, lanes: 0..lanes, episodes: self.episodes, step: 0, stoppable: true };
+        let game = Match {
+            arena,
+            lanes: 0..lanes,
+            episodes: self.episodes,
+            step: 0,
+            stop: machine::stopping,
+        };
         let progress = record.progress(self.episodes, "episodes");
         let evaluation = game.play(policy.as_ref(), record, &progress)?;
         progress.finish();
         record.evaluation(arena, &player.name, plan.seed, 0, &evaluation)?;
         Ok(Outcome { complete: evaluation.complete, results: evaluation.summary() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use gambol_agents::Device;
+
+    use super::*;
+    use crate::Registries;
+    use crate::record::Record;
+    use crate::scenario::Scenario;
+    use crate::sources::Sources;
+
+    /// Rounds that pay 1 and are the last with probability 0.1: the return is the length, 10 on average.
+    const GEOMETRIC: &str = "(
+        version: 1, seed: 3, agent: Random,
+        env: Matrix(game: Tensors(actions: [1], payoffs: [[1]]), rounds: 100000, stop: 0.1),
+        batch: (envs: 256), run: Evaluate(episodes: 256000),
+    )";
+
+    static STEPS: AtomicU32 = AtomicU32::new(0);
+
+    fn after_15_steps() -> bool {
+        STEPS.fetch_add(1, Ordering::Relaxed) >= 15
+    }
+
+    #[test]
+    fn an_interrupted_evaluation_does_not_favour_short_episodes() {
+        let scenario =
+            Scenario::parse(Path::new("s.ron"), GEOMETRIC, &[], &Registries::standard()).unwrap();
+        let plan = Plan::new(scenario, Sources::folder(Path::new("")), Device::Cpu).unwrap();
+        let (arena, player) = (plan.arena.as_ref().unwrap(), plan.player.as_ref().unwrap());
+        let Agent::Policy(policy) = player.build(arena).unwrap() else { panic!("it is random") };
+        let play = |episodes, stop| {
+            let mut record = Record::digest_only();
+            let game = Match { arena, lanes: 0..256, episodes, step: 0, stop };
+            let evaluation = game.play(policy.as_ref(), &mut record, &Progress::none()).unwrap();
+            (evaluation, record.log.entries())
+        };
+        let (cut, entries) = play(256_000, after_15_steps);
+        assert!(!cut.complete);
+        // The steps up to the stop, those that ended the last episodes, no results.
+        let longest = cut.episodes.iter().map(|episode| episode.length).max().unwrap();
+        assert!((16..=17 + 15 + u64::from(longest)).contains(&entries), "{entries}");
+        // About 15 / 10 + 1 episodes a lane; only the finished ones would have a mean of about 6.
+        let Mean { mean, error } = cut.mean();
+        assert!((512..800).contains(&cut.episodes()), "{}", cut.episodes());
+        assert!((mean - 10.0).abs() < 4.0 * error, "{mean} +- {error}");
+        assert!(error < 0.6, "{error}");
+
+        let (whole, _) = play(512, machine::never);
+        assert!(whole.complete);
+        assert_eq!(whole.episodes(), 512);
+        // What was cut is the beginning of what is whole, lane by lane.
+        for lane in 0..256 {
+            let of = |evaluation: &Evaluation| -> Vec<Ended> {
+                evaluation.episodes.iter().filter(|ended| ended.lane == lane).copied().collect()
+            };
+            let common = of(&cut).len().min(2);
+            assert_eq!(of(&cut)[..common], of(&whole)[..common]);
+        }
+        let (nothing, entries) = play(512, || true);
+        assert_eq!((nothing.complete, nothing.episodes(), entries), (false, 0, 1));
+        assert!(nothing.summary()["return"]["mean"].is_null());
     }
 }

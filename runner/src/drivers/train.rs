@@ -191,12 +191,14 @@ struct Training<'a> {
 
 fn seen_at(rollout: &Rollout, t: usize) -> Seen<'_> {
     let (rows, envs) = (rollout.rows(), rollout.envs);
+    let last = rows * rollout.obs;
     let view = rollout.view(t + 1);
     Seen {
         observations: view.observations,
         masks: view.masks,
         rewards: &rollout.rewards[t * rows..(t + 1) * rows],
         ends: &rollout.ends[t * envs..(t + 1) * envs],
+        last_observations: &rollout.last_observations[t * last..(t + 1) * last],
     }
 }
 
@@ -244,6 +246,7 @@ impl Train {
                     masks: view.masks,
                     rewards: &[],
                     ends: &[],
+                    last_observations: &[],
                 };
                 record.log.add(StepHasher::start(Kind::Start, 0, &seen))?;
             }
@@ -333,7 +336,7 @@ impl Training<'_> {
         // Fresh boards every time: an evaluation that repeats its boards repeats its luck.
         let first = EVALUATION_LANES + self.evaluations as u32 * MOST_LANES;
         let lanes = first..first + lanes;
-        let game = Match { arena: self.arena, lanes, episodes, step, stoppable: false };
+        let game = Match { arena: self.arena, lanes, episodes, step, stop: machine::never };
         let evaluation = game.play(policy.as_ref(), record, &Progress::none())?;
         let mean = evaluation.mean();
         record.evaluation(self.arena, &self.player.name, self.plan.seed, step, &evaluation)?;
@@ -367,7 +370,7 @@ impl Training<'_> {
         let first = EVALUATION_LANES + self.evaluations as u32 * MOST_LANES;
         let lanes = first..first + Self::lanes(episodes);
         let step = self.steps();
-        let game = Match { arena: self.arena, lanes, episodes, step, stoppable: false };
+        let game = Match { arena: self.arena, lanes, episodes, step, stop: machine::never };
         let evaluation = game.play(policy.as_ref(), record, &Progress::none())?;
         record.absolute(self.arena, &self.player.name, self.plan.seed, &evaluation)?;
         Ok(evaluation)

@@ -42,6 +42,9 @@ pub(crate) use files::write;
 use files::Appended;
 use progress::Progress;
 
+/// Version of the run directory's form. 2: the log covers last observations, files are kept.
+const FORMAT: u32 = 2;
+
 /// Checkpoints that are kept.
 const KEPT: usize = 2;
 
@@ -62,7 +65,7 @@ pub enum Status {
 /// `manifest.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
-    /// Version of the run directory's form; 1.
+    /// Version of the run directory's form, [`FORMAT`].
     pub format: u32,
     /// Name of the scenario.
     pub scenario: String,
@@ -117,7 +120,14 @@ fn pretty(value: &impl Serialize) -> Vec<u8> {
 /// # Errors
 /// [`RecordError`] when there is none or it is damaged.
 pub fn manifest(dir: &Path) -> Result<Manifest, RecordError> {
-    json(&dir.join("manifest.json"))
+    let path = dir.join("manifest.json");
+    // The form decides what else the file must hold.
+    let found: Value = json(&path)?;
+    if found["format"] != FORMAT {
+        let why = format!("has format {}, this build knows {FORMAT}", found["format"]);
+        return Err(RecordError::damaged(&path, why));
+    }
+    json(&path)
 }
 
 /// The files of a run that is being recorded.
@@ -185,7 +195,7 @@ impl Record {
         let checkpoints = path.join("checkpoints");
         fs::create_dir_all(&checkpoints).map_err(RecordError::io("create", &checkpoints))?;
         let manifest = Manifest {
-            format: 1,
+            format: FORMAT,
             scenario: plan.name.clone(),
             files: plan.sources.keep(path)?,
             seed: plan.seed,
@@ -208,10 +218,6 @@ impl Record {
     /// [`RecordError`] when the directory belongs to another scenario, or its last checkpoint is damaged.
     pub fn resume(path: &Path, plan: &Plan, build: Build) -> Result<Self, RecordError> {
         let mut manifest = manifest(path)?;
-        if manifest.format != 1 {
-            let why = format!("has format {}, this build knows 1", manifest.format);
-            return Err(RecordError::damaged(&path.join("manifest.json"), why));
-        }
         let scenario = path.join("scenario.ron");
         let text = fs::read_to_string(&scenario).map_err(RecordError::io("read", &scenario))?;
         if text != plan.text {
