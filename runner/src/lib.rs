@@ -23,11 +23,15 @@ pub mod clock;
 mod commands;
 pub mod digest;
 pub mod drivers;
+pub mod games;
 pub mod machine;
 pub mod plan;
 pub mod record;
 pub mod scenario;
+pub mod solvers;
 pub mod sources;
+mod suggest;
+mod table;
 
 pub use commands::{Failure, main_with};
 

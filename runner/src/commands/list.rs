@@ -4,15 +4,18 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use gambol_envs::registry::Registry;
+use gambol_solvers::game::catalogue;
 use serde_json::{Value, json};
 
 use super::{Failure, print};
-use crate::Registries;
+use crate::{Registries, games, solvers};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum What {
     Envs,
     Agents,
+    Solvers,
+    Games,
     Scenarios,
 }
 
@@ -31,6 +34,13 @@ pub(super) struct List {
 fn entries<T: ?Sized>(registry: &Registry<T>) -> Vec<(String, String)> {
     let entries = registry.entries().iter();
     entries.map(|entry| (entry.name.to_owned(), entry.summary.to_owned())).collect()
+}
+
+/// A game of the catalogue: its title and shape.
+fn game(entry: &catalogue::Entry) -> Result<(String, String), Failure> {
+    let game = games::named(entry.name)?;
+    let sizes: Vec<_> = game.shape().iter().map(usize::to_string).collect();
+    Ok((entry.name.to_owned(), format!("{} ({})", game.title(), sizes.join(" x "))))
 }
 
 /// The scenario files of a folder, each with the comment on its first line.
@@ -59,6 +69,17 @@ impl List {
         }
         if wanted(What::Agents) {
             lists.push(("agents", entries(&registries.agents)));
+        }
+        if wanted(What::Solvers) {
+            let infos = solvers::infos().into_iter();
+            lists.push((
+                "solvers",
+                infos.map(|info| (info.name.to_owned(), info.about.to_owned())).collect(),
+            ));
+        }
+        if wanted(What::Games) {
+            let games = catalogue::GAMES.iter();
+            lists.push(("games", games.map(game).collect::<Result<_, _>>()?));
         }
         // Without being asked for, scenarios are only listed where there are some.
         if self.what == Some(What::Scenarios) || (self.what.is_none() && self.scenarios.is_dir()) {

@@ -9,6 +9,7 @@ use gambol_agents::Device;
 
 use crate::digest::LogError;
 use crate::drivers::DriverError;
+use crate::games::GameFileError;
 use crate::plan::Plan;
 use crate::record::RecordError;
 use crate::scenario::edit::Setting;
@@ -21,6 +22,7 @@ mod bench;
 mod check;
 mod list;
 mod run;
+mod solve;
 mod trace;
 mod verify;
 
@@ -43,6 +45,12 @@ impl fmt::Display for Failure {
 
 impl From<ScenarioError> for Failure {
     fn from(error: ScenarioError) -> Self {
+        Self::Input(error.to_string())
+    }
+}
+
+impl From<GameFileError> for Failure {
+    fn from(error: GameFileError) -> Self {
         Self::Input(error.to_string())
     }
 }
@@ -112,6 +120,8 @@ enum Command {
     List(list::List),
     /// Step one instance with given joint actions, one JSON object a step
     Trace(trace::Trace),
+    /// Find equilibria of a game in normal form
+    Solve(solve::Solve),
     /// Run a recorded run again and name the first step and field that differ
     Verify(verify::Verify),
     /// Measure environment steps a second under random actions
@@ -210,6 +220,7 @@ fn work(cli: Cli, registries: &Registries) -> Result<(), Failure> {
         Command::Check(check) => check.work(registries),
         Command::List(list) => list.work(registries),
         Command::Trace(trace) => trace.work(registries),
+        Command::Solve(solve) => solve.work(),
         Command::Verify(verify) => verify.work(registries),
         Command::Bench(bench) => bench.work(registries),
         Command::Advantage(advantage) => advantage.work(),

@@ -65,11 +65,18 @@ impl Setting {
     /// stand there is for the parser to say.
     ///
     /// # Errors
-    /// A sentence, when the path leads nowhere or the value is not RON.
+    /// A sentence that begins with the setting, when the path leads nowhere or the value is not RON.
     pub fn apply(&self, text: &str) -> Result<String, String> {
-        let fail = |why: String| format!("--set {}={}: {why}", self.path, self.value);
+        self.put(text).map_err(|why| format!("--set {}={}: {why}", self.path, self.value))
+    }
+
+    /// As [`apply`](Self::apply), for settings with another name on the command line.
+    ///
+    /// # Errors
+    /// A sentence, when the path leads nowhere or the value is not RON.
+    pub fn put(&self, text: &str) -> Result<String, String> {
         let tree = Node::parse(text)
-            .map_err(|lost| fail(format!("expected {} at byte {}", lost.expected, lost.at)))?;
+            .map_err(|lost| format!("expected {} at byte {}", lost.expected, lost.at))?;
         let mut node = &tree;
         let mut walked = "the scenario".to_owned();
         let keys: Vec<_> = self.path.split('.').collect();
@@ -81,15 +88,15 @@ impl Setting {
             walked = format!("`{key}`");
         }
         let (range, new) = match (rest, &node.kind) {
-            ([], _) => (node.span.clone(), spelled(&self.value, Some(node)).map_err(fail)?),
+            ([], _) => (node.span.clone(), spelled(&self.value, Some(node))?),
             ([key, ..], kind) => {
                 let unnamed = matches!(kind, Kind::Struct { .. } | Kind::Name);
                 if !unnamed || !rest.iter().all(|key| is_field(key)) {
                     let why = format!("there is no `{key}` in {walked}; {}", children(node));
-                    return Err(fail(why));
+                    return Err(why);
                 }
                 // Sections that the text leaves out are added around the value.
-                let value = spelled(&self.value, None).map_err(fail)?;
+                let value = spelled(&self.value, None)?;
                 let inner = rest.iter().rev().fold(value, |value, key| format!("({key}: {value})"));
                 let field = &inner[1..inner.len() - 1];
                 match kind {
