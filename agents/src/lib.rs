@@ -17,6 +17,7 @@ pub mod gigpo;
 pub mod learner;
 pub mod mlp;
 pub mod network;
+pub mod options;
 pub mod policy;
 #[cfg(feature = "torch")]
 mod replay;
@@ -25,6 +26,7 @@ pub mod schedule;
 pub mod scripted;
 #[cfg(feature = "torch")]
 mod standardise;
+pub mod tabular;
 #[cfg(feature = "torch")]
 pub mod torch;
 
@@ -117,8 +119,12 @@ pub trait AgentFactory: fmt::Debug + Send + Sync {
 
 /// Every agent of this crate; a user's own are added with [`Registry::register`].
 pub fn registry() -> Registry<dyn AgentFactory> {
-    let entries =
-        vec![scripted::Random::entry(), scripted::Collector::entry(), frozen::Frozen::entry()];
+    let entries = vec![
+        scripted::Random::entry(),
+        scripted::Collector::entry(),
+        frozen::Frozen::entry(),
+        tabular::TabularQ::entry(),
+    ];
     #[cfg(feature = "torch")]
     let entries = [entries, torch::entries()].concat();
     Registry::new(entries)

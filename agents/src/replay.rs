@@ -92,23 +92,12 @@ impl Replay {
     /// [`LearnError::Shape`] or [`LearnError::NotFinite`]; nothing is stored then.
     pub(crate) fn push(&mut self, rollout: &Rollout, update: u64) -> Result<(), LearnError> {
         let Sizes { agents, obs, actions, state } = self.sizes;
-        for (what, expected, found) in [
-            ("agents", agents, rollout.agents),
-            ("observation length", obs, rollout.obs),
-            ("actions", actions, rollout.mask),
-        ] {
-            if expected != found {
-                return Err(LearnError::Shape { what, expected, found });
-            }
-        }
+        rollout.check(agents, obs, actions, update)?;
         if state > 0 && rollout.state_size != state {
             let (what, expected, found) = ("state length", state, rollout.state_size);
             return Err(LearnError::Shape { what, expected, found });
         }
         let (steps, rows) = (rollout.steps, rollout.rows());
-        check_finite("a reward", &rollout.rewards[..steps * rows], update)?;
-        let moments = (steps + 1) * rows * obs;
-        check_finite("an observation", &rollout.observations[..moments], update)?;
         for t in 0..steps {
             let Actions::Discrete(taken) = rollout.actions_at(t) else {
                 return Err(LearnError::Other("the rollout has continuous actions".to_owned()));
@@ -274,16 +263,4 @@ impl Replay {
 
 fn put(all: &mut [f32], slot: usize, values: &[f32]) {
     all[slot * values.len()..(slot + 1) * values.len()].copy_from_slice(values);
-}
-
-/// Refuses numbers that are not finite.
-pub(crate) fn check_finite(
-    what: &'static str,
-    values: &[f32],
-    update: u64,
-) -> Result<(), LearnError> {
-    match values.iter().find(|value| !value.is_finite()) {
-        Some(&value) => Err(LearnError::NotFinite { what, value: f64::from(value), update }),
-        None => Ok(()),
-    }
 }

@@ -3,6 +3,7 @@
 use gambol_envs::batch::{Actions, End, Outbox};
 use gambol_envs::spec::EnvSpec;
 
+use crate::learner::LearnError;
 use crate::policy::{ActionBuffer, View};
 
 /// `steps` batch steps of `envs` instances; time is the slowest index.
@@ -155,6 +156,38 @@ impl Rollout {
             self.started[(t + 1) * envs + env] = self.ends[t * envs + env].is_over();
         }
         self.steps = t + 1;
+    }
+
+    /// Checks that the rollout fits a learner and that its numbers are finite; `update` is for the message.
+    ///
+    /// # Errors
+    /// [`LearnError::Shape`] or [`LearnError::NotFinite`].
+    pub(crate) fn check(
+        &self,
+        agents: usize,
+        obs: usize,
+        actions: usize,
+        update: u64,
+    ) -> Result<(), LearnError> {
+        for (what, expected, found) in [
+            ("agents", agents, self.agents),
+            ("observation length", obs, self.obs),
+            ("actions", actions, self.mask),
+        ] {
+            if expected != found {
+                return Err(LearnError::Shape { what, expected, found });
+            }
+        }
+        let (steps, rows) = (self.steps, self.rows());
+        for (what, values) in [
+            ("a reward", &self.rewards[..steps * rows]),
+            ("an observation", &self.observations[..(steps + 1) * rows * obs]),
+        ] {
+            if let Some(&value) = values.iter().find(|value| !value.is_finite()) {
+                return Err(LearnError::NotFinite { what, value: f64::from(value), update });
+            }
+        }
+        Ok(())
     }
 
     /// Makes the last moment the first, so that the next rollout goes on where this one stopped.

@@ -1,4 +1,4 @@
-//! The exploration schedule.
+//! Schedules over the course of training: exploration and the learning rate.
 
 use serde::{Deserialize, Serialize};
 
@@ -30,7 +30,6 @@ impl Epsilon {
         }
     }
 
-    #[cfg_attr(not(feature = "torch"), allow(dead_code, reason = "only learners use it"))]
     pub(crate) fn check(&self, field: &str, problems: &mut Vec<String>) {
         for (name, share) in [("start", self.start), ("end", self.end)] {
             if !(0.0..=1.0).contains(&share) {
@@ -40,9 +39,52 @@ impl Epsilon {
     }
 }
 
+/// How the learning rate falls in the course of training.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, Serialize)]
+pub enum Decay {
+    /// It stays.
+    #[default]
+    None,
+    /// In a line over all environment steps of the run, down to this share of the first rate, 0 to 1.
+    /// The last updates then average over many batches, so that the final policy is steadier than those on the way.
+    Linear(f64),
+}
+
+impl Decay {
+    /// The share of the first rate after so many of `total` environment steps; 1 when nothing is known of the total.
+    pub fn at(self, step: u64, total: u64) -> f64 {
+        match self {
+            Self::Linear(last) if total > 0 => {
+                let done = step.min(total) as f64 / total as f64;
+                1.0 + (last - 1.0) * done
+            }
+            _ => 1.0,
+        }
+    }
+
+    pub(crate) fn check(self, field: &str, problems: &mut Vec<String>) {
+        if let Self::Linear(last) = self
+            && !(0.0..=1.0).contains(&last)
+        {
+            problems.push(format!("`{field}`: Linear({last}), it must be 0 to 1"));
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_rate_falls_in_a_line_over_the_run_and_stays() {
+        let decay = Decay::Linear(0.1);
+        for (step, expected) in [(0, 1.0), (50, 0.55), (100, 0.1), (116, 0.1)] {
+            assert!((decay.at(step, 100) - expected).abs() < 1e-12, "step {step}");
+        }
+        for share in [Decay::None.at(70, 100), decay.at(70, 0)] {
+            assert!((share - 1.0).abs() < 1e-12);
+        }
+    }
 
     #[test]
     fn fact_59_epsilon_falls_in_a_line_and_stays() {

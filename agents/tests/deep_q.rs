@@ -4,10 +4,9 @@
 
 use gambol_agents::learner::{LearnError, Learner};
 use gambol_agents::network::{NetworkConfig, Sharing};
+use gambol_agents::options::{Masks, RewardUse, TimeLimit};
 use gambol_agents::schedule::Epsilon;
-use gambol_agents::torch::{
-    Iql, Masks, MixerConfig, QLearning, Qmix, RewardUse, Target, TimeLimit, Vdn,
-};
+use gambol_agents::torch::{Iql, MixerConfig, QLearning, Qmix, Target, Vdn};
 use gambol_agents::{Agent, AgentFactory, Device, Setting};
 use gambol_envs::EnvFactory;
 use gambol_envs::foraging::{Foraging, Mode};

@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line program")]
 
 mod command;
+mod results;
 mod run;
 mod setup;
 mod test;
@@ -12,7 +13,7 @@ use std::{env, process::ExitCode};
 
 use command::Command;
 
-const COMMANDS: &[&Command] = &[&run::COMMAND, &test::COMMAND, &setup::COMMAND];
+const COMMANDS: &[&Command] = &[&run::COMMAND, &test::COMMAND, &setup::COMMAND, &results::COMMAND];
 
 fn main() -> ExitCode {
     let mut args = env::args().skip(1);

@@ -23,7 +23,7 @@ mod qmix;
 mod vdn;
 
 pub use iql::Iql;
-pub use q::{Masks, QLearning, RewardUse, Target, TimeLimit};
+pub use q::{QLearning, Target};
 pub use qmix::{MixerConfig, Qmix};
 pub use vdn::Vdn;
 

@@ -92,7 +92,8 @@ impl Layers<'_> {
 /// Adam (Kingma and Ba 2015) with `PyTorch`'s defaults, after cutting the gradient to a largest norm.
 #[derive(Debug)]
 pub(crate) struct Adam {
-    rate: f64,
+    /// Learning rate of the next step.
+    pub(crate) rate: f64,
     clip: Option<f64>,
     epsilon: f64,
     mean: Tensor,

@@ -13,43 +13,13 @@ use crate::choice::Choice;
 use crate::frozen::Actor;
 use crate::learner::{Checkpoint, LearnError, Learner, Report};
 use crate::network::{Form, NetworkConfig, Sharing};
+use crate::options::{Masks, RewardUse, TimeLimit};
 use crate::policy::{ActionBuffer, LaneRngs, Policy, PolicyError, View};
 use crate::replay::{Batch, Replay, Sizes};
 use crate::rollout::Rollout;
-use crate::schedule::Epsilon;
+use crate::schedule::{Decay, Epsilon};
 use crate::standardise::Running;
 use crate::{Agent, AgentError, Setting};
-
-/// Whether action masks count.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-pub enum Masks {
-    /// Only allowed actions are taken and bootstrapped from. The masks of an episode's very last moment are not known;
-    /// there every action counts.
-    #[default]
-    Use,
-    /// Every action is taken and bootstrapped from, as `EPyMARL` does on foraging.
-    Ignore,
-}
-
-/// What follows an episode that was cut by its time limit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-pub enum TimeLimit {
-    /// The value of the true last observation: the cut is not a fact about the game.
-    #[default]
-    Bootstrap,
-    /// Nothing, as if the game had ended: `EPyMARL` stores the cut as a terminal.
-    Terminal,
-}
-
-/// Which reward an agent learns from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-pub enum RewardUse {
-    /// The sum over all agents, as `EPyMARL` trains; where the environment's rewards are common already, that one.
-    #[default]
-    Team,
-    /// Its own. Learners that mix values into one for the team refuse this.
-    Individual,
-}
 
 /// How the target network follows the online one.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
@@ -68,6 +38,8 @@ pub struct QLearning {
     pub gamma: f64,
     /// Adam's learning rate.
     pub rate: f64,
+    /// How it falls in the course of training.
+    pub decay: Decay,
     /// Largest norm of the gradient; `None` does not cut it.
     pub clip: Option<f64>,
     /// Joint transitions in one update.
@@ -101,6 +73,7 @@ impl Default for QLearning {
         Self {
             gamma: 0.99,
             rate: 5e-4,
+            decay: Decay::default(),
             clip: Some(10.0),
             batch: 256,
             replay: 100_000,
@@ -158,6 +131,7 @@ impl QLearning {
             }
             _ => {}
         }
+        self.decay.check("learning.decay", problems);
         self.epsilon.check("learning.epsilon", problems);
     }
 }
@@ -210,16 +184,14 @@ impl Plan<'_> {
                 0
             }
         };
-        if !matches!(self.mixing, Mixing::Independent) {
-            if self.learning.reward == RewardUse::Individual {
-                problems.push(format!(
-                    "`learning.reward`: Individual, but `{}` learns one value for the team; use Team",
-                    self.name
-                ));
-            }
-            if spec.payoff == Payoff::ZeroSum {
-                problems.push(format!("`{}` is for teams, {} is zero-sum", self.name, spec.name));
-            }
+        self.learning.reward.check("learning.reward", spec, &mut problems);
+        if !matches!(self.mixing, Mixing::Independent)
+            && self.learning.reward == RewardUse::Individual
+        {
+            problems.push(format!(
+                "`learning.reward`: Individual, but `{}` learns one value for the team; use Team",
+                self.name
+            ));
         }
         if let Mixing::Monotonic(config) = self.mixing {
             config.check(&mut problems);
@@ -290,6 +262,8 @@ struct QLearner {
     actor: Actor,
     /// Environment steps collected.
     steps: u64,
+    /// Environment steps that training will make in all.
+    total_steps: u64,
     updates: u64,
     batch: Batch,
 }
@@ -341,6 +315,7 @@ impl QLearner {
             rewards: Running::default(),
             actor,
             steps: 0,
+            total_steps: setting.total_steps,
             updates: 0,
             batch: Batch::default(),
             learning,
@@ -466,6 +441,7 @@ impl QLearner {
     fn updates(&mut self, due: u64) -> Result<Report, LearnError> {
         let (mut loss_sum, mut norm_sum, mut last) = (0.0, 0.0, None);
         let first = self.updates;
+        self.adam.rate = self.learning.rate * self.learning.decay.at(self.steps, self.total_steps);
         while self.updates < due {
             self.draw();
             let (loss, mean) = self.loss()?;

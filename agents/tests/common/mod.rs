@@ -24,7 +24,7 @@ pub struct Session {
 /// Builds the agent of a task.
 pub fn build(
     factory: &dyn AgentFactory,
-    env: &Foraging,
+    env: &dyn EnvFactory,
     seed: u64,
     envs: usize,
 ) -> Result<Agent, AgentError> {
@@ -41,9 +41,13 @@ pub fn build(
 
 impl Session {
     pub fn new(factory: &dyn AgentFactory, task: &str, seed: u64, envs: usize) -> Self {
-        let config = Foraging::task(task, Mode::Clean);
-        let Ok(Agent::Learner(learner)) = build(factory, &config, seed, envs) else {
-            panic!("{factory:?} is not a learner for {task}");
+        Self::of(factory, &Foraging::task(task, Mode::Clean), seed, envs)
+    }
+
+    /// As [`new`](Self::new), for any environment.
+    pub fn of(factory: &dyn AgentFactory, config: &dyn EnvFactory, seed: u64, envs: usize) -> Self {
+        let Ok(Agent::Learner(learner)) = build(factory, config, seed, envs) else {
+            panic!("{factory:?} is not a learner for {config:?}");
         };
         let streams = Streams::new(seed);
         let mut env = config.build(0..envs as u32, SHARD, streams).unwrap();
@@ -78,7 +82,12 @@ impl Session {
 }
 
 /// Mean team return over `episodes` episodes, one in each lane.
-pub fn evaluate(policy: &mut dyn Policy, config: &Foraging, seed: u64, episodes: usize) -> f64 {
+pub fn evaluate(
+    policy: &mut dyn Policy,
+    config: &dyn EnvFactory,
+    seed: u64,
+    episodes: usize,
+) -> f64 {
     let streams = Streams::new(seed ^ 0xe7a1);
     let mut env = config.build(0..episodes as u32, SHARD, streams).unwrap();
     let spec = env.spec().clone();

@@ -1,0 +1,374 @@
+//! `cargo xtask results`: trains every scenario of a study on every seed, and writes what came out to `docs/results`.
+//!
+//! Every seed that is named is reported. Run directories stay in `target/results`; a run that is complete there, of the
+//! same revision and scenario, is not run again, so that an interrupted study goes on where it stopped.
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{ExitCode, Stdio},
+    thread,
+};
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+
+use crate::{
+    command::{Command, cargo, root},
+    setup,
+};
+
+pub(crate) const COMMAND: Command = Command {
+    name: "results",
+    usage: "results STUDY",
+    about: "train a study's scenarios on all its seeds and write docs/results",
+    run,
+};
+
+/// Some scenarios, each trained on some seeds.
+struct Study {
+    name: &'static str,
+    /// Name of the files in `docs/results`, without ending.
+    file: &'static str,
+    title: &'static str,
+    /// What is to be seen beside the figures, in Markdown.
+    about: &'static str,
+    /// Names in `assets/scenarios`, without ending.
+    scenarios: &'static [&'static str],
+    seeds: &'static [u64],
+}
+
+const STUDIES: &[Study] = &[Study {
+    name: "iql",
+    file: "iql-foraging",
+    title: "Independent Q-learning on foraging",
+    about: "EPyMARL trains each task of this benchmark for 2,050,000 environment steps (its `t_max` for value-based learners).\n\
+            The scenarios were tuned on seeds 11 and 12, none of which is reported here.\n",
+    scenarios: &["foraging-5x5-2p-1f-coop-iql", "foraging-8x8-2p-2f-coop-iql"],
+    seeds: &[1, 2, 3, 4, 5],
+}];
+
+/// What a return must exceed for a task to count as solved.
+const SOLVED: f64 = 0.9;
+
+/// One trained seed.
+struct Trained {
+    seed: u64,
+    last: f64,
+    absolute: f64,
+    steps: u64,
+    /// Environment step and mean return of every evaluation.
+    curve: Vec<(u64, f64)>,
+    seconds: f64,
+    load: String,
+    manifest: Value,
+}
+
+impl Trained {
+    fn solved_at(&self) -> Option<u64> {
+        self.curve.iter().find(|(_, value)| *value > SOLVED).map(|(step, _)| *step)
+    }
+}
+
+fn run(args: &[String]) -> Result<ExitCode> {
+    let names: Vec<_> = STUDIES.iter().map(|study| study.name).collect();
+    let study = match args {
+        [name] => STUDIES.iter().find(|study| study.name == name),
+        _ => None,
+    };
+    let Some(study) = study else {
+        bail!("`cargo xtask results` takes one of: {}", names.join(", "))
+    };
+    if let Some(status) = setup::ensure()? {
+        return Ok(status);
+    }
+    let mut trained = Vec::new();
+    for scenario in study.scenarios {
+        let seeds = study.seeds.iter().map(|&seed| train(scenario, seed));
+        trained.push(seeds.collect::<Result<Vec<_>>>()?);
+    }
+    let dir = root().join("docs/results");
+    fs::create_dir_all(&dir)?;
+    let path = dir.join(study.file);
+    fs::write(path.with_extension("md"), markdown(study, &trained))?;
+    let text = serde_json::to_string_pretty(&as_json(study, &trained))?;
+    fs::write(path.with_extension("json"), text + "\n")?;
+    println!("{}", path.with_extension("md").display());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn read_json(path: &Path) -> Result<Value> {
+    let text =
+        fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    serde_json::from_str(&text).with_context(|| format!("{} is not JSON", path.display()))
+}
+
+fn number(value: &Value, pointer: &str) -> Result<f64> {
+    value.pointer(pointer).and_then(Value::as_f64).with_context(|| format!("no number {pointer}"))
+}
+
+fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
+fn revision() -> Result<String> {
+    let git = crate::command::program("git")
+        .args(["describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"])
+        .current_dir(root())
+        .output()
+        .context("cannot start `git`")?;
+    Ok(String::from_utf8_lossy(&git.stdout).trim().to_owned())
+}
+
+/// Whether a run directory holds this very run, complete.
+fn complete(dir: &Path, scenario: &Path) -> Result<bool> {
+    let Ok(manifest) = read_json(&dir.join("manifest.json")) else { return Ok(false) };
+    let built = manifest.pointer("/build/revision").and_then(Value::as_str);
+    let same = fs::read_to_string(scenario)? == fs::read_to_string(dir.join("scenario.ron"))?;
+    Ok(same && manifest["status"] == "complete" && built == Some(&revision()?))
+}
+
+fn train(name: &str, seed: u64) -> Result<Trained> {
+    let scenario = root().join("assets/scenarios").join(name).with_extension("ron");
+    let dir = target().join("results").join(format!("{name}-{seed}"));
+    let load = dir.with_extension("load");
+    if !complete(&dir, &scenario)? {
+        eprintln!("{name}, seed {seed}");
+        if dir.exists() {
+            fs::remove_dir_all(&dir)?;
+        }
+        fs::create_dir_all(dir.parent().unwrap_or(&dir))?;
+        fs::write(&load, load_average())?;
+        let status = cargo()
+            .args(["run", "--quiet", "--package", "gambol-runner", "--bin", "gambol", "--", "run"])
+            .arg(&scenario)
+            .args(["--threads", "1", "--json", "--seed", &seed.to_string(), "--out"])
+            .arg(&dir)
+            .stdout(Stdio::null())
+            .status()
+            .context("cannot start `cargo`")?;
+        if !status.success() {
+            bail!("`gambol run` of {name} with seed {seed} ended with {status}");
+        }
+    }
+    let (manifest, results) =
+        (read_json(&dir.join("manifest.json"))?, read_json(&dir.join("results.json"))?);
+    let mut curve = Vec::new();
+    for line in fs::read_to_string(dir.join("metrics.jsonl"))?.lines() {
+        let line: Value = serde_json::from_str(line)?;
+        if let Some(value) = line["evaluate/return"].as_f64() {
+            curve.push((number(&line, "/step")? as u64, value));
+        }
+    }
+    let results = results.get("results").cloned().unwrap_or(results);
+    Ok(Trained {
+        seed,
+        last: number(&results, "/last/return/mean")?,
+        absolute: number(&results, "/absolute/return/mean")?,
+        steps: number(&results, "/environment_steps")? as u64,
+        curve,
+        seconds: number(&manifest, "/seconds")?,
+        load: fs::read_to_string(&load).unwrap_or_default(),
+        manifest,
+    })
+}
+
+/// Processes that wanted to run in the last minute; empty where the system does not tell.
+fn load_average() -> String {
+    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split(' ').next().unwrap_or_default().to_owned()
+}
+
+fn machine() -> String {
+    let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = text.lines().find_map(|line| line.strip_prefix("model name")?.split(": ").nth(1));
+    let cores = thread::available_parallelism().map_or(0, usize::from);
+    format!("{}, {cores} cores", model.unwrap_or("unknown processor"))
+}
+
+/// Mean of the middle half: a quarter of the values, rounded down, is cut off at each end.
+fn interquartile_mean(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let cut = sorted.len() / 4;
+    let middle = &sorted[cut..sorted.len() - cut];
+    middle.iter().sum::<f64>() / middle.len() as f64
+}
+
+/// Most seeds for which every resample is visited.
+const MOST_SEEDS: usize = 7;
+
+/// The 95 % percentile bootstrap interval of the interquartile mean, exact: over all `n^n` resamples.
+fn interval(values: &[f64]) -> [f64; 2] {
+    let count = values.len().min(MOST_SEEDS);
+    let values = &values[..count];
+    let resamples = count.pow(count as u32);
+    let mut means: Vec<f64> = (0..resamples)
+        .map(|resample| {
+            let drawn = (0..count).map(|at| values[resample / count.pow(at as u32) % count]);
+            interquartile_mean(&drawn.collect::<Vec<_>>())
+        })
+        .collect();
+    means.sort_by(f64::total_cmp);
+    let at = |share: f64| means[((resamples - 1) as f64 * share).round() as usize];
+    [at(0.025), at(0.975)]
+}
+
+fn thousands(number: u64) -> String {
+    let text = number.to_string();
+    let mut out = String::new();
+    for (at, digit) in text.chars().enumerate() {
+        if at > 0 && (text.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+fn build(trained: &[Vec<Trained>], field: &str) -> String {
+    let mut values: Vec<_> = trained
+        .iter()
+        .flatten()
+        .map(|run| match &run.manifest["build"][field] {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        })
+        .collect();
+    values.dedup();
+    values.join(", ")
+}
+
+fn markdown(study: &Study, trained: &[Vec<Trained>]) -> String {
+    let mut text = format!(
+        "# {}\n\nMade by `cargo xtask results {}`; the same figures with every evaluation stand in `{}.json`.\n\n{}\n",
+        study.title, study.name, study.file, study.about
+    );
+    text += "Returns are means over greedy episodes: *final* is the last evaluation of training, *absolute* ten times as many \
+             episodes with the parameters of the best evaluation.\n\
+             *Solved at* is the environment step of the first evaluation above 0.9.\n\
+             The last line gives the interquartile mean over seeds with its 95 % bootstrap interval (percentiles, over all \
+             resamples).\n\
+             *Load* is the machine's one-minute load average when the run began: it was shared, so that seconds are upper \
+             bounds.\n\n";
+    text += &format!(
+        "- Seeds: {:?}, all reported\n- Commit: `{}`\n- Machine: {}, instruction set {}, libtorch {} with {} thread\n\n",
+        study.seeds,
+        build(trained, "revision"),
+        machine(),
+        build(trained, "instructions"),
+        build(trained, "libtorch"),
+        build(trained, "torch_threads"),
+    );
+    for (scenario, runs) in study.scenarios.iter().zip(trained) {
+        let steps = runs.first().map_or(0, |run| run.steps);
+        text += &format!("## {scenario}\n\n{} environment steps.\n\n", thousands(steps));
+        text += "| seed | final return | absolute return | solved at | seconds | load |\n";
+        text += "|---|---|---|---|---|---|\n";
+        for run in runs {
+            text += &format!(
+                "| {} | {:.3} | {:.4} | {} | {:.0} | {} |\n",
+                run.seed,
+                run.last,
+                run.absolute,
+                run.solved_at().map_or_else(|| "never".to_owned(), thousands),
+                run.seconds,
+                run.load,
+            );
+        }
+        let summary = |of: &dyn Fn(&Trained) -> f64, digits: usize| {
+            let values: Vec<f64> = runs.iter().map(of).collect();
+            let [low, high] = interval(&values);
+            format!("{:.digits$} [{low:.digits$}, {high:.digits$}]", interquartile_mean(&values))
+        };
+        text += &format!(
+            "| all | {} | {} | | | |\n\n",
+            summary(&|run| run.last, 3),
+            summary(&|run| run.absolute, 4)
+        );
+    }
+    text.truncate(text.trim_end().len());
+    text + "\n"
+}
+
+fn as_json(study: &Study, trained: &[Vec<Trained>]) -> Value {
+    let scenarios: Vec<_> = study
+        .scenarios
+        .iter()
+        .zip(trained)
+        .map(|(scenario, runs)| {
+            let last: Vec<f64> = runs.iter().map(|run| run.last).collect();
+            let seeds: Vec<_> = runs
+                .iter()
+                .map(|run| {
+                    json!({
+                        "seed": run.seed,
+                        "final_return": run.last,
+                        "absolute_return": run.absolute,
+                        "environment_steps": run.steps,
+                        "solved_at": run.solved_at(),
+                        "seconds": run.seconds,
+                        "load_average": run.load,
+                        "digest": run.manifest["digest"],
+                        "evaluations": run.curve,
+                    })
+                })
+                .collect();
+            json!({
+                "scenario": scenario,
+                "final_return_interquartile_mean": interquartile_mean(&last),
+                "final_return_interval_95": interval(&last),
+                "seeds": seeds,
+            })
+        })
+        .collect();
+    json!({
+        "study": study.name,
+        "command": format!("cargo xtask results {}", study.name),
+        "machine": machine(),
+        "build": trained.iter().flatten().next().map(|run| run.manifest["build"].clone()),
+        "scenarios": scenarios,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Checked by hand: of five values the smallest and the largest are cut off.
+    #[test]
+    fn the_interquartile_mean_cuts_a_quarter_off_each_end() {
+        for (values, expected) in [
+            (&[1.0, 2.0, 3.0, 4.0, 100.0][..], 3.0),
+            (&[5.0][..], 5.0),
+            (&[8.0, 0.0, 1.0, 2.0, 4.0, 5.0, 6.0, 90.0][..], 4.25),
+        ] {
+            assert!((interquartile_mean(values) - expected).abs() < 1e-12, "{values:?}");
+        }
+    }
+
+    /// Two values have the resamples {a, a}, {a, b}, {b, a}, {b, b}.
+    #[test]
+    fn the_interval_covers_the_resamples() {
+        let close = |found: [f64; 2], expected: [f64; 2]| {
+            assert!(
+                (found[0] - expected[0]).abs() < 1e-12 && (found[1] - expected[1]).abs() < 1e-12
+            );
+        };
+        close(interval(&[0.25, 0.75]), [0.25, 0.75]);
+        close(interval(&[0.5; 5]), [0.5, 0.5]);
+        let [low, high] = interval(&[0.0, 0.1, 0.2, 0.3, 0.4]);
+        assert!(low > 0.0 && low < 0.2 && high > 0.2 && high < 0.4, "{low} {high}");
+    }
+
+    #[test]
+    fn studies_name_scenarios_that_exist() {
+        for study in STUDIES {
+            assert!(study.seeds.len() <= MOST_SEEDS, "the interval is exact up to {MOST_SEEDS}");
+            for name in study.scenarios {
+                let path = root().join("assets/scenarios").join(name).with_extension("ron");
+                assert!(path.exists(), "{}", path.display());
+            }
+        }
+        assert_eq!(thousands(2_050_000), "2,050,000");
+    }
+}
