@@ -24,7 +24,11 @@ registry::registry! {
         Extreme => nash::extreme::Extreme,
         /// Two players: every pair of supports.
         SupportEnumeration => nash::support_enumeration::SupportEnumeration,
+        /// Any number of players: every combination of supports, with interval proofs.
+        Polynomial => nash::polynomial::Polynomial,
         /// Complementary pivoting.
         LemkeHowson => nash::lemke_howson::LemkeHowson,
+        /// Logit quantal response, to a given precision or to the limit.
+        Logit => nash::logit::Logit,
     }
 }

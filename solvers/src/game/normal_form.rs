@@ -396,6 +396,15 @@ impl NormalForm {
         self.payoffs.iter().flatten().fold(0.0, |largest, payoff| payoff.abs().max(largest))
     }
 
+    /// The largest difference between two payoffs of one player.
+    pub fn spread(&self) -> f64 {
+        let of = |tensor: &ArrayD<f64>| {
+            let least = tensor.iter().copied().fold(f64::INFINITY, f64::min);
+            tensor.iter().copied().fold(f64::NEG_INFINITY, f64::max) - least
+        };
+        self.payoffs.iter().map(of).fold(0.0, f64::max)
+    }
+
     /// Whether exchanging any two players only exchanges their payoffs.
     ///
     /// All players must have equally many actions; compared to the bit.

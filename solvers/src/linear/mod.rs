@@ -1,9 +1,12 @@
 //! Linear algebra and linear programs; knows no games.
 
 pub(crate) mod approximate;
+pub(crate) mod dense;
 pub(crate) mod dictionary;
 pub(crate) mod face;
 pub(crate) mod integers;
+pub(crate) mod interval;
+pub(crate) mod isolate;
 pub(crate) mod wide;
 
 /// A system `A z <= b`, `z >= 0` with slacks, in a basis: what complementary pivoting needs of it.

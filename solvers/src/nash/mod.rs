@@ -3,6 +3,8 @@
 mod bimatrix;
 pub mod extreme;
 pub mod lemke_howson;
+pub mod logit;
+pub mod polynomial;
 pub mod pure;
 pub mod support_enumeration;
 mod supports;

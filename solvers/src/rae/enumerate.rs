@@ -3,6 +3,7 @@
 use ndarray::{Array1, ArrayView1};
 
 use super::{Assessment, RiskAversion, Views, assess, two_by_two};
+use crate::linear::dense::solve;
 use crate::seed::{Purpose, Streams, unit_f64};
 use crate::solution::{Profile, SolveError};
 
@@ -327,31 +328,4 @@ fn clipped(profile: &Profile) -> Profile {
         (positive / total).to_vec()
     });
     Profile::new(mixes.collect())
-}
-
-/// Gaussian elimination with partial pivoting; none if the matrix is singular to rounding.
-fn solve(mut matrix: Vec<Vec<f64>>, mut right: Vec<f64>) -> Option<Vec<f64>> {
-    let n = right.len();
-    let scale = matrix.iter().flatten().fold(0.0_f64, |scale, entry| scale.max(entry.abs()));
-    for k in 0..n {
-        let pivot = (k..n).max_by(|&a, &b| matrix[a][k].abs().total_cmp(&matrix[b][k].abs()))?;
-        if matrix[pivot][k].abs() <= 1e-13 * scale {
-            return None;
-        }
-        matrix.swap(k, pivot);
-        right.swap(k, pivot);
-        let (head, tail) = matrix.split_at_mut(k + 1);
-        for (below, row) in tail.iter_mut().enumerate() {
-            let factor = row[k] / head[k][k];
-            for (entry, above) in row[k..].iter_mut().zip(&head[k][k..]) {
-                *entry -= factor * above;
-            }
-            right[k + 1 + below] -= factor * right[k];
-        }
-    }
-    for k in (0..n).rev() {
-        let done: f64 = (k + 1..n).map(|j| matrix[k][j] * right[j]).sum();
-        right[k] = (right[k] - done) / matrix[k][k];
-    }
-    Some(right)
 }

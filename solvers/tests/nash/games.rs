@@ -73,7 +73,6 @@ pub(crate) fn von_stengel_3x2() -> NormalForm {
 }
 
 /// The 2x2x2 game of `McKelvey` and `McLennan` with nine equilibria.
-#[expect(dead_code, reason = "soon")]
 pub(crate) fn mckelvey_mclennan() -> NormalForm {
     let nothing = [0.0; 3];
     // The first player's action changes fastest.

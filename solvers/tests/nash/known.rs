@@ -3,8 +3,10 @@
 use gambol_solvers::game::NormalForm;
 use gambol_solvers::nash::extreme::Extreme;
 use gambol_solvers::nash::lemke_howson::LemkeHowson;
+use gambol_solvers::nash::logit::Logit;
+use gambol_solvers::nash::polynomial::Polynomial;
 use gambol_solvers::nash::support_enumeration::SupportEnumeration;
-use gambol_solvers::solution::{SolveOptions, Solver};
+use gambol_solvers::solution::{Solution, SolveOptions, Solver, Stop};
 use ndarray::array;
 
 use super::games;
@@ -21,11 +23,12 @@ fn near(a: &[Vec<f64>], b: &[Vec<f64>]) -> bool {
     a.iter().flatten().zip(b.iter().flatten()).all(|(a, b)| (a - b).abs() < 1e-12)
 }
 
-/// The expected equilibria in any order, and no other, by both methods that find them all.
+/// The expected equilibria in any order, and no other, by the methods that find them all.
 fn check(game: &NormalForm, expected: &[[&[f64]; 2]]) {
     let expected: Vec<Vec<Vec<f64>>> =
         expected.iter().map(|pair| pair.iter().map(|x| x.to_vec()).collect()).collect();
-    let methods: [&dyn Solver; 2] = [&Extreme::default(), &SupportEnumeration::default()];
+    let methods: [&dyn Solver; 3] =
+        [&Extreme::default(), &SupportEnumeration::default(), &Polynomial::default()];
     for method in methods {
         let found = all_by(method, game);
         assert_eq!(found.len(), expected.len(), "{found:?}");
@@ -178,4 +181,97 @@ fn chains_of_lemke_howson_find_the_middle_one() {
     assert!(found.iter().any(|e| near(e, &[vec![0.8, 0.2, 0.], vec![2. * THIRD, THIRD]])));
     // Shapley's figure 3: the others are connected to each other, but not to the start.
     assert_eq!(all_by(&chains, &games::shapley_fig_3()).len(), 1);
+}
+
+#[test]
+fn mckelvey_and_mclennan_have_nine() {
+    let game = games::mckelvey_mclennan();
+    let solutions = Polynomial::default().solve(&game, &SolveOptions::default().all()).unwrap();
+    // Nine and no other: the search proves it.
+    assert_eq!(solutions.stop, Stop::Complete);
+    let expected = [
+        [1., 1., 1.],
+        [1., 0., 0.],
+        [0., 1., 0.],
+        [0., 0., 1.],
+        [0.5, 0.5, 1.],
+        [THIRD, 1., 0.25],
+        [0., 0.25, THIRD],
+        [0.5, 0.4, 0.25],
+        [0.4, 0.5, THIRD],
+    ];
+    assert_eq!(solutions.equilibria.len(), expected.len());
+    for firsts in expected {
+        let profile: Vec<Vec<f64>> = firsts.iter().map(|&p| vec![p, 1. - p]).collect();
+        let hit = solutions.equilibria.iter().find(|s| near(s.profile.as_slice(), &profile));
+        let hit = hit.unwrap_or_else(|| panic!("{firsts:?} in {:?}", solutions.equilibria));
+        assert!(hit.max_regret() < 1e-13);
+        let payoffs = match firsts {
+            [0.5, 0.4, _] => [2.25, 2.5, 3.],
+            [0.4, 0.5, _] => [2.5, 8. / 3., 3.],
+            _ => continue,
+        };
+        assert!(near(std::slice::from_ref(&hit.payoffs), &[payoffs.to_vec()]), "{hit:?}");
+    }
+}
+
+/// The one answer of a method.
+fn one_by(solver: &dyn Solver, game: &NormalForm) -> Solution {
+    solver.solve(game, &SolveOptions::default()).unwrap().equilibria.remove(0)
+}
+
+#[test]
+fn logit_equilibria_at_given_precision() {
+    let pennies = games::asymmetric_pennies();
+    let expected =
+        [(1.0, 0.488_674, 0.390_938), (2.0, 0.449_132, 0.379_582), (5.0, 0.418_426, 0.386_831)];
+    for (lambda, x, y) in expected {
+        let logit = Logit { lambda: Some(lambda), ..Logit::default() };
+        let found = one_by(&logit, &pennies);
+        assert_eq!(found.stop, Stop::Complete);
+        assert!((found.profile[0][0] - x).abs() < 5e-7, "{lambda}: {found:?}");
+        assert!((found.profile[1][0] - y).abs() < 5e-7, "{lambda}: {found:?}");
+    }
+    for (lambda, stag) in [(0.5, 0.402_052), (1.0, 0.195_846)] {
+        let logit = Logit { lambda: Some(lambda), ..Logit::default() };
+        let found = one_by(&logit, &games::stag_hunt());
+        assert!(found.profile.iter().all(|mix| (mix[0] - stag).abs() < 5e-7), "{found:?}");
+    }
+    let even = one_by(&Logit { lambda: Some(0.0), ..Logit::default() }, &games::biased_rps());
+    assert!(even.profile.iter().flatten().all(|p| (p - THIRD).abs() < 1e-15));
+}
+
+#[test]
+fn limits_of_logit_equilibria() {
+    let limit = |game: &NormalForm| {
+        let found = one_by(&Logit::default(), game);
+        assert_eq!(found.stop, Stop::Converged, "{found:?}");
+        assert!(found.max_regret() <= 1e-8 * game.spread().max(1.0));
+        found
+    };
+    // The risk-dominant equilibrium of a stag hunt; the unique ones of zero-sum games.
+    assert!(limit(&games::stag_hunt()).profile[0][1] > 1.0 - 1e-8);
+    assert!((limit(&games::asymmetric_pennies()).profile[0][0] - 0.4).abs() < 1e-7);
+    let biased = limit(&games::biased_rps());
+    for mix in &biased.profile {
+        let errors = mix.iter().zip([1. / 16., 10. / 16., 5. / 16.]).map(|(a, b)| (a - b).abs());
+        assert!(errors.fold(0.0, f64::max) < 1e-6, "{mix:?}");
+    }
+    limit(&games::von_stengel_3x2());
+    limit(&games::shapley_fig_3());
+    limit(&games::mckelvey_mclennan());
+    limit(&games::nashpy_82());
+    limit(&games::von_stengel_6x6());
+}
+
+#[test]
+fn a_logit_equilibrium_is_one() {
+    // The defining equation, away from all the machinery, in a game of three players.
+    let (game, lambda) = (games::mckelvey_mclennan(), 0.7);
+    let found = one_by(&Logit { lambda: Some(lambda), ..Logit::default() }, &game);
+    for (player, mix) in found.profile.iter().enumerate() {
+        let payoffs = game.deviation_payoffs(player, &found.profile);
+        let odds = libm::exp(lambda * (payoffs[1] - payoffs[0]));
+        assert!((mix[1] / mix[0] - odds).abs() < 1e-9 * odds);
+    }
 }
