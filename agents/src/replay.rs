@@ -264,3 +264,163 @@ impl Replay {
 fn put(all: &mut [f32], slot: usize, values: &[f32]) {
     all[slot * values.len()..(slot + 1) * values.len()].copy_from_slice(values);
 }
+
+#[cfg(test)]
+mod tests {
+    use gambol_envs::seed::{Purpose, Streams};
+    use gambol_envs::spec::{ActionSpace, EnvSpec, ObservationSpace, Payoff, Turns};
+
+    use super::*;
+    use crate::policy::ActionBuffer;
+
+    const SIZES: Sizes = Sizes { agents: 2, obs: 3, actions: 2, state: 1 };
+
+    fn spec() -> EnvSpec {
+        EnvSpec {
+            name: "Numbered".to_owned(),
+            version: 1,
+            agents: 2,
+            roles: vec!["player".to_owned(); 2],
+            observation: ObservationSpace { shape: vec![3], low: vec![0.0; 3], high: vec![1e6; 3] },
+            action: ActionSpace::Discrete { names: vec!["a".to_owned(), "b".to_owned()] },
+            state: 1,
+            turns: Turns::Simultaneous,
+            payoff: Payoff::General,
+            horizon: None,
+        }
+    }
+
+    /// One step of `envs` instances whose transitions are numbered from `first`; the number stands in every part.
+    fn rollout(first: usize, envs: usize, end: End) -> Rollout {
+        let mut rollout = Rollout::new(&spec(), envs, 1);
+        let mut actions = vec![0; envs * 2];
+        for (row, action) in actions.iter_mut().enumerate() {
+            let (env, agent) = (row / 2, row % 2);
+            let number = (first + env) as f32;
+            let now = &mut rollout.observations[..envs * 6][row * 3..(row + 1) * 3];
+            now.copy_from_slice(&[number, agent as f32, 0.0]);
+            let then = &mut rollout.observations[envs * 6..][row * 3..(row + 1) * 3];
+            then.copy_from_slice(&[number, agent as f32, 1.0]);
+            rollout.last_observations[row * 3..(row + 1) * 3].copy_from_slice(&[
+                number,
+                agent as f32,
+                2.0,
+            ]);
+            rollout.masks[envs * 4 + row * 2 + (first + env) % 2] = true;
+            *action = ((first + env + agent) % 2) as u16;
+            rollout.rewards[row] = number + 0.5 * agent as f32;
+        }
+        for env in 0..envs {
+            let number = (first + env) as f32;
+            rollout.state[env] = number;
+            rollout.state[envs + env] = number + 0.25;
+            rollout.last_state[env] = number + 0.75;
+            rollout.ends[env] = end;
+        }
+        rollout.put_actions(0, &ActionBuffer::Discrete(actions));
+        rollout.finish(0);
+        rollout
+    }
+
+    /// Draws often and checks that every part of a row speaks of the same transition; gives the numbers seen, in order.
+    fn numbers(replay: &Replay, draw: u32, end: End) -> Vec<usize> {
+        let mut rng = Streams::new(5).at(Purpose::Learn, 0, draw);
+        let mut batch = Batch::default();
+        replay.draw(&mut rng, 400, true, true, true, &mut batch);
+        let mut seen = Vec::new();
+        for row in 0..400 {
+            let number = batch.state[row] as usize;
+            let over = end != End::Running;
+            let state = batch.state[row] + if over { 0.75 } else { 0.25 };
+            assert_eq!(batch.next_state[row].to_bits(), state.to_bits());
+            let follows = if end == End::Terminated { 0.0_f32 } else { 1.0 };
+            assert_eq!(batch.follows[row].to_bits(), follows.to_bits());
+            for agent in 0..2 {
+                let line = |list: &[f32]| list[(agent * 400 + row) * 5..][..5].to_vec();
+                let id = [1.0 - agent as f32, agent as f32];
+                let whole =
+                    |moment: f32| [&[number as f32, agent as f32, moment][..], &id].concat();
+                assert_eq!(line(&batch.observations), whole(0.0));
+                assert_eq!(line(&batch.next_observations), whole(if over { 2.0 } else { 1.0 }));
+                let at = agent * 400 + row;
+                assert_eq!(batch.actions[at], ((number + agent) % 2) as i64);
+                let reward = number as f32 + 0.5 * agent as f32;
+                assert_eq!(batch.rewards[at].to_bits(), reward.to_bits());
+                let mut open = [over, over];
+                open[number % 2] = true;
+                let masks = open.map(|open| if open { 0.0 } else { FORBIDDEN });
+                assert_eq!(batch.next_masks[at * 2..at * 2 + 2], masks);
+            }
+            seen.push(number);
+        }
+        seen
+    }
+
+    fn distinct(mut numbers: Vec<usize>) -> Vec<usize> {
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers
+    }
+
+    #[test]
+    fn the_ring_keeps_the_newest_and_every_part_of_them() {
+        for end in [End::Running, End::Terminated, End::Truncated] {
+            // 10 is no multiple of 4, so that rollouts are cut by the ring's end.
+            let mut replay = Replay::new(SIZES, 10);
+            for pushed in 1..=7 {
+                replay.push(&rollout((pushed - 1) * 4, 4, end), 0).unwrap();
+                let newest = (pushed * 4_usize).saturating_sub(10)..pushed * 4;
+                let seen = distinct(numbers(&replay, pushed as u32, end));
+                assert_eq!(seen, newest.collect::<Vec<_>>(), "after {pushed} rollouts");
+            }
+        }
+    }
+
+    #[test]
+    fn a_rollout_larger_than_the_ring_leaves_its_end() {
+        let mut replay = Replay::new(SIZES, 3);
+        replay.push(&rollout(0, 8, End::Running), 0).unwrap();
+        assert_eq!(distinct(numbers(&replay, 0, End::Running)), [5, 6, 7]);
+        let mut one = Replay::new(SIZES, 1);
+        one.push(&rollout(0, 2, End::Running), 0).unwrap();
+        assert_eq!(distinct(numbers(&one, 0, End::Running)), [1]);
+    }
+
+    #[test]
+    fn a_restored_ring_goes_on_to_the_bit_full_or_not() {
+        for pushed in [0, 1, 2, 3, 5] {
+            let mut whole = Replay::new(SIZES, 10);
+            for rollout_number in 0..pushed {
+                whole.push(&rollout(rollout_number * 4, 4, End::Running), 0).unwrap();
+            }
+            let mut checkpoint = Checkpoint::default();
+            whole.save(&mut checkpoint);
+            let mut restored = Replay::new(SIZES, 10).load(&checkpoint).unwrap();
+            for more in pushed..pushed + 4 {
+                for replay in [&mut whole, &mut restored] {
+                    replay.push(&rollout(more * 4, 4, End::Running), 0).unwrap();
+                }
+                let [one, other] =
+                    [&whole, &restored].map(|replay| numbers(replay, more as u32, End::Running));
+                assert_eq!(one, other, "{pushed} rollouts before, {more} now");
+            }
+            let mut again = Checkpoint::default();
+            restored.save(&mut again);
+            whole.save(&mut checkpoint);
+            assert_eq!(again, checkpoint);
+        }
+    }
+
+    #[test]
+    fn a_checkpoint_of_another_ring_is_refused() {
+        let mut large = Replay::new(SIZES, 10);
+        large.push(&rollout(0, 9, End::Running), 0).unwrap();
+        let mut checkpoint = Checkpoint::default();
+        large.save(&mut checkpoint);
+        assert!(Replay::new(SIZES, 8).load(&checkpoint).is_err());
+        let mut short = checkpoint.clone();
+        short.put_u8("replay.ends", vec![0; 8]);
+        let error = large.load(&short).unwrap_err().to_string();
+        assert!(error.contains("`replay.ends` has another length"), "{error}");
+    }
+}

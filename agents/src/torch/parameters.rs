@@ -203,3 +203,104 @@ pub(crate) fn leaf(values: &[f32], device: tch::Device) -> Result<Tensor, TchErr
     let tensor = upload(values, &[values.len() as i64], device)?.f_to_kind(Kind::Float)?;
     tensor.f_set_requires_grad(true)
 }
+
+#[cfg(test)]
+mod tests {
+    use gambol_envs::seed::{Purpose, Streams};
+
+    use super::*;
+    use crate::network::Network;
+
+    /// The largest difference that the two forward passes may show; they sum in different orders.
+    const CLOSE: f32 = 1e-5;
+
+    #[test]
+    fn libtorch_and_the_frozen_network_agree() {
+        for (seed, sets, widths, activation) in [
+            (0, 1, &[14, 64, 64, 6][..], Activation::Relu),
+            (1, 2, &[12, 64, 64, 6][..], Activation::Relu),
+            (2, 1, &[20, 128, 128, 5][..], Activation::Tanh),
+            (3, 4, &[31, 33, 7][..], Activation::Tanh),
+            (4, 3, &[5, 2][..], Activation::Relu),
+        ] {
+            let form = Form { sets, widths: widths.to_vec(), activation };
+            let mut rng = Streams::new(seed).at(Purpose::Init, 0, 0);
+            let flat = first_parameters(&form, &mut rng);
+            let rows = 300 * sets;
+            let x: Vec<f32> =
+                (0..rows * widths[0]).map(|_| (16.0 * unit_f64(&mut rng) - 1.0) as f32).collect();
+            let mut network = Network::new(&form);
+            network.fill(&form, &flat).unwrap();
+            let outputs = widths[widths.len() - 1];
+            let mut own = vec![0.0; rows * outputs];
+            network.forward(&x, &mut own).unwrap();
+            let layout = Layout::new(vec![form]);
+            let tensors = layout.split(&leaf(&flat, tch::Device::Cpu).unwrap()).unwrap();
+            // Row `i` belongs to set `i % sets`; libtorch takes the sets one after the other.
+            let shape = [(rows / sets) as i64, sets as i64, widths[0] as i64];
+            let sorted = Tensor::from_slice(&x).view(shape).transpose(0, 1).contiguous();
+            let theirs = layout.network(0, &tensors).forward(&sorted).unwrap();
+            let theirs = download(&theirs.transpose(0, 1).contiguous()).unwrap();
+            let mut largest: f32 = 0.0;
+            for (own, theirs) in own.iter().zip(&theirs) {
+                assert!((own - theirs).abs() <= CLOSE * theirs.abs().max(1.0), "{own}, {theirs}");
+                largest = largest.max(own.abs());
+            }
+            assert!(largest > 0.1, "the outputs are not all small");
+        }
+    }
+
+    /// Kingma and Ba (2015), algorithm 1, number by number in double precision, after the gradient's norm was cut as
+    /// `PyTorch`'s `clip_grad_norm_` does.
+    fn reference(start: &[f64], goal: &[f64], rates: &[f64], clip: Option<f64>) -> Vec<f64> {
+        let mut x = start.to_vec();
+        let (mut m, mut v) = (vec![0.0; x.len()], vec![0.0; x.len()]);
+        for (step, rate) in rates.iter().enumerate() {
+            let gradient: Vec<f64> = x.iter().zip(goal).map(|(x, goal)| 2.0 * (x - goal)).collect();
+            let norm = gradient.iter().map(|g| g * g).sum::<f64>().sqrt();
+            let scale = clip.map_or(1.0, |most| (most / (norm + 1e-6)).min(1.0));
+            let t = (step + 1) as i32;
+            for (at, g) in gradient.iter().enumerate() {
+                let g = g * scale;
+                m[at] = 0.9 * m[at] + 0.1 * g;
+                v[at] = 0.999 * v[at] + 0.001 * g * g;
+                let (m, v) = (m[at] / (1.0 - 0.9_f64.powi(t)), v[at] / (1.0 - 0.999_f64.powi(t)));
+                x[at] -= rate * m / (v.sqrt() + 1e-8);
+            }
+        }
+        x
+    }
+
+    #[test]
+    fn adam_follows_its_definition() {
+        let (start, goal) = ([1.0, -2.0, 0.5, 3.0], [0.0, 1.0, 0.25, -10.0]);
+        let rates = [0.1, 0.1, 0.1, 0.05, 0.05, 0.02, 0.02, 0.02];
+        for clip in [None, Some(10.0)] {
+            let flat: Vec<f32> = start.iter().map(|&x| x as f32).collect();
+            let mut x = leaf(&flat, tch::Device::Cpu).unwrap();
+            let target = Tensor::from_slice(&goal.map(|x| x as f32));
+            let mut adam = Adam::new(&x, rates[0], clip, 1e-8).unwrap();
+            for (update, &rate) in rates.iter().enumerate() {
+                adam.rate = rate;
+                let loss = (&x - &target).square().sum(Kind::Float);
+                let (_, norm) = adam.step(&mut x, &loss, update as u64).unwrap();
+                assert!(norm > 20.0, "the cut at 10 is felt: {norm}");
+            }
+            let found = download(&x).unwrap();
+            for (found, expected) in found.iter().zip(reference(&start, &goal, &rates, clip)) {
+                assert!((f64::from(*found) - expected).abs() < 2e-6, "{found}, {expected}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_loss_that_is_not_finite_changes_nothing() {
+        let mut x = leaf(&[1.0, 2.0], tch::Device::Cpu).unwrap();
+        let mut adam = Adam::new(&x, 0.1, None, 1e-8).unwrap();
+        let loss = (&x * f64::INFINITY).sum(Kind::Float);
+        let error = adam.step(&mut x, &loss, 7).unwrap_err().to_string();
+        assert_eq!(error, "the loss is inf at update 7; the parameters were left as they were");
+        assert_eq!(download(&x).unwrap(), [1.0, 2.0]);
+        assert_eq!(adam.steps, 0);
+    }
+}
