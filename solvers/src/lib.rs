@@ -30,5 +30,7 @@ registry::registry! {
         LemkeHowson => nash::lemke_howson::LemkeHowson,
         /// Logit quantal response, to a given precision or to the limit.
         Logit => nash::logit::Logit,
+        /// Linear programming, for constant-sum games.
+        LinearProgram => nash::linear_program::LinearProgram,
     }
 }

@@ -5,5 +5,6 @@
 mod nash {
     mod games;
     mod known;
+    mod linear_program;
     mod random;
 }

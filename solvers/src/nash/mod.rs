@@ -5,6 +5,7 @@ pub mod extreme;
 pub mod lemke_howson;
 pub mod logit;
 pub mod polynomial;
+pub mod linear_program;
 pub mod pure;
 pub mod support_enumeration;
 mod supports;
