@@ -3,6 +3,7 @@
 //!
 //! Mathematics only: nothing here touches files, clocks, tensors or an ECS.
 
+pub mod correlated;
 pub mod game;
 mod linear;
 pub mod nash;
@@ -32,5 +33,9 @@ registry::registry! {
         Logit => nash::logit::Logit,
         /// Linear programming, for constant-sum games.
         LinearProgram => nash::linear_program::LinearProgram,
+        /// Correlated equilibria.
+        Correlated => correlated::Correlated,
+        /// Coarse correlated equilibria.
+        CoarseCorrelated => correlated::CoarseCorrelated,
     }
 }

@@ -6,6 +6,7 @@ use std::ops::{Index, IndexMut};
 use ndarray::ArrayD;
 use serde::{Deserialize, Serialize};
 
+use crate::game::joint::{Deviations, marginals};
 use crate::game::{GameError, NormalForm};
 use crate::seed::Streams;
 
@@ -136,8 +137,8 @@ pub struct Solution {
     pub profile: Profile,
     /// Expected payoff of every player.
     pub payoffs: Vec<f64>,
-    /// Gain of every player's best deviation, by [`NormalForm::regret`]; for a joint distribution,
-    /// of the deviations that its concept allows.
+    /// Gain of every player's best deviation, by [`NormalForm::regret`]; for a joint distribution
+    /// by [`NormalForm::joint_regret`], of the deviations that its concept allows.
     pub regret: Vec<f64>,
     /// Iterations (in the solver's own unit) spent on this answer.
     pub iterations: u64,
@@ -166,6 +167,26 @@ impl Solution {
         let payoffs = game.payoffs(&profile);
         let regret = game.regret(&profile);
         Ok(Self { profile, payoffs, regret, iterations, stop, joint: None, risk: None })
+    }
+
+    /// A joint distribution with its marginals as the profile, and payoffs and regrets computed
+    /// here: [`NormalForm::joint_payoffs`] and [`NormalForm::joint_regret`].
+    ///
+    /// # Errors
+    ///
+    /// [`SolveError::Game`] if the distribution is not one over this game's pure profiles.
+    pub fn certify_joint(
+        game: &NormalForm,
+        joint: ArrayD<f64>,
+        deviations: Deviations,
+        iterations: u64,
+        stop: Stop,
+    ) -> Result<Self, SolveError> {
+        game.check_joint(&joint)?;
+        let profile = Profile::new(marginals(&joint));
+        let payoffs = game.joint_payoffs(&joint);
+        let regret = game.joint_regret(&joint, deviations);
+        Ok(Self { profile, payoffs, regret, iterations, stop, joint: Some(joint), risk: None })
     }
 
     /// The largest regret of a player.

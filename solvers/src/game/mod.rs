@@ -2,6 +2,7 @@
 
 pub mod catalogue;
 pub mod generate;
+pub mod joint;
 pub mod nfg;
 mod normal_form;
 

@@ -18,10 +18,10 @@ use crate::solution::{
 /// that of the dual program.
 /// The two are computed afresh from the last basis, so what remains of regret is rounding.
 ///
-/// The program is solved by the library's own simplex method (see `linear::simplex`), because the
-/// LP crates measured are made for sparse programs: on uniform games of 200, 400 and 1000 actions
-/// each, seconds of one core at the same time were 0.07, 0.9, and over 15 (`microlp` 0.7), 0.08,
-/// 0.7 and over 10 (`clarabel` 0.11), and 0.01, 0.07 and 2.3 here.
+/// The program is solved by the library's own simplex method (`linear::simplex`), because the LP
+/// crates measured are made for sparse programs: on uniform games of 200 and 1000 actions each, the
+/// seconds of one core were 0.08 and 25 for `microlp` 0.7, 0.09 and 28 for `clarabel` 0.11, and
+/// 0.01 and 2.3 here (one busy machine, 2026-11-24).
 ///
 /// Source: Dantzig, "A proof of the equivalence of the programming problem and the game problem",
 /// in Koopmans (ed.), Activity Analysis of Production and Allocation, 1951.
