@@ -3,12 +3,14 @@
 //!
 //! Mathematics only: nothing here touches files, clocks, tensors or an ECS.
 
+pub mod alpha_rank;
 pub mod correlated;
 pub mod game;
 mod linear;
 pub mod nash;
 pub mod rae;
 mod registry;
+pub mod response_graph;
 pub mod seed;
 pub mod solution;
 
@@ -37,5 +39,7 @@ registry::registry! {
         Correlated => correlated::Correlated,
         /// Coarse correlated equilibria.
         CoarseCorrelated => correlated::CoarseCorrelated,
+        /// Shares of time under evolution.
+        AlphaRank => alpha_rank::AlphaRank,
     }
 }
