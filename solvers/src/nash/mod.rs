@@ -3,9 +3,9 @@
 mod bimatrix;
 pub mod extreme;
 pub mod lemke_howson;
+pub mod linear_program;
 pub mod logit;
 pub mod polynomial;
-pub mod linear_program;
 pub mod pure;
 pub mod support_enumeration;
 mod supports;
