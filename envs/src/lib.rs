@@ -9,6 +9,7 @@ use std::ops::Range;
 use thiserror::Error;
 
 pub mod batch;
+pub mod diffusion;
 pub mod ecs;
 pub mod foraging;
 pub mod matrix;
