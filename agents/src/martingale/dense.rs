@@ -22,13 +22,14 @@ pub(super) fn solve(mut a: Vec<Vec<f64>>, mut b: Vec<Vec<f64>>) -> Option<Vec<Ve
         }
     }
     for k in (0..n).rev() {
-        for i in k + 1..n {
-            let factor = a[k][i];
+        let row = std::mem::take(&mut a[k]);
+        for (i, factor) in row.iter().enumerate().skip(k + 1) {
             let (above, below) = b.split_at_mut(i);
             above[k].iter_mut().zip(&below[0]).for_each(|(x, y)| *x -= factor * y);
         }
-        let pivot = a[k][k];
-        b[k].iter_mut().for_each(|x| *x /= pivot);
+        for x in &mut b[k] {
+            *x /= row[k];
+        }
     }
     Some(b)
 }

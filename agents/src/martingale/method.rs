@@ -167,10 +167,8 @@ impl Method {
     pub fn problems(&self, parameters: usize, dim: usize, finite: bool) -> Vec<String> {
         let mut problems = Vec::new();
         match self {
-            Self::Clstd { lambda } | Self::Ctd { lambda, .. } => {
-                if !(0.0..=1.0).contains(lambda) {
-                    problems.push(format!("`lambda` is {lambda}, and has to be between 0 and 1"));
-                }
+            Self::Clstd { lambda } | Self::Ctd { lambda, .. } if !(0.0..=1.0).contains(lambda) => {
+                problems.push(format!("`lambda` is {lambda}, and has to be between 0 and 1"));
             }
             Self::Gmm { tests, .. } => {
                 if tests.len() < parameters {

@@ -251,14 +251,14 @@ pub struct Blocks {
     each: usize,
     /// Moments in the last block.
     filled: usize,
-    blocks: Vec<Moments>,
+    sums: Vec<Moments>,
 }
 
 impl Blocks {
     /// Adds independent, or nearly independent, moments of equal weight.
     pub fn push(&mut self, moments: Moments) {
         self.each = self.each.max(1);
-        match self.blocks.last_mut() {
+        match self.sums.last_mut() {
             Some(last) if self.filled < self.each => {
                 last.add(&moments);
                 self.filled += 1;
@@ -266,24 +266,26 @@ impl Blocks {
             }
             _ => {}
         }
-        if self.blocks.len() == 2 * BLOCKS {
+        if self.sums.len() == 2 * BLOCKS {
             let join = |pair: &[Moments]| {
                 let mut joined = pair[0].clone();
                 joined.add(&pair[1]);
                 joined
             };
-            self.blocks = self.blocks.chunks_exact(2).map(join).collect();
+            self.sums = self.sums.chunks_exact(2).map(join).collect();
             self.each *= 2;
         }
-        self.blocks.push(moments);
+        self.sums.push(moments);
         self.filled = 1;
     }
 
     /// All of it.
     pub fn total(&self) -> Option<Moments> {
-        let mut blocks = self.blocks.iter();
-        let mut total = blocks.next()?.clone();
-        blocks.for_each(|block| total.add(block));
+        let (first, others) = self.sums.split_first()?;
+        let mut total = first.clone();
+        for block in others {
+            total.add(block);
+        }
         Some(total)
     }
 
@@ -304,9 +306,9 @@ impl Blocks {
         };
         let theta: Vec<f64> = dense::product(&p, &column(&b)).iter().map(|x| -x[0]).collect();
         // A last block that is not full has no weight of its own.
-        let full = self.blocks.len() - usize::from(self.filled < self.each);
+        let full = self.sums.len() - usize::from(self.filled < self.each);
         let mut variance = vec![0.0; m];
-        for block in &self.blocks[..full] {
+        for block in &self.sums[..full] {
             let error = dense::apply(&p, &block.residual(&theta));
             variance.iter_mut().zip(error).for_each(|(v, e)| *v += e * e);
         }

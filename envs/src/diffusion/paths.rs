@@ -103,7 +103,9 @@ impl<'a> Paths<'a> {
                         *z += normal.draw(&mut self.rng);
                     }
                 }
-                z.iter_mut().for_each(|z| *z *= scale);
+                for z in z {
+                    *z *= scale;
+                }
             }
         }
         let last = self.states.len() - dim;
