@@ -8,6 +8,7 @@ pub mod correlated;
 pub mod game;
 mod linear;
 pub mod nash;
+pub mod play;
 pub mod rae;
 mod registry;
 pub mod response_graph;
@@ -41,5 +42,17 @@ registry::registry! {
         CoarseCorrelated => correlated::CoarseCorrelated,
         /// Shares of time under evolution.
         AlphaRank => alpha_rank::AlphaRank,
+        /// Regret matching.
+        RegretMatching => nash::dynamics::regret_matching::RegretMatching,
+        /// Regret matching plus.
+        RegretMatchingPlus => nash::dynamics::regret_matching::RegretMatchingPlus,
+        /// Fictitious play.
+        FictitiousPlay => nash::dynamics::fictitious_play::FictitiousPlay,
+        /// Fictitious play with logit responses.
+        SmoothFictitiousPlay => nash::dynamics::smooth_fictitious_play::SmoothFictitiousPlay,
+        /// Replicator dynamics.
+        Replicator => nash::dynamics::replicator::Replicator,
+        /// Projected replicator dynamics.
+        ProjectedReplicator => nash::dynamics::projected_replicator::ProjectedReplicator,
     }
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod nash {
+    mod dynamics;
     mod games;
     mod known;
     mod linear_program;

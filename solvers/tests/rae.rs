@@ -7,9 +7,10 @@
 
 use gambol_solvers::game::NormalForm;
 use gambol_solvers::game::catalogue;
+use gambol_solvers::play::Play;
 use gambol_solvers::rae::{
-    Assessment, Enumeration, Equilibrium, Exposure, FictitiousPlay, Method, Play, Rae,
-    RiskAversion, Tremble, Views, assess, best_response, enumerate, fictitious_play, min_variance,
+    Assessment, Enumeration, Equilibrium, Exposure, FictitiousPlay, Method, Rae, RiskAversion,
+    Tremble, Views, assess, best_response, enumerate, fictitious_play, min_variance,
 };
 use gambol_solvers::seed::Streams;
 use gambol_solvers::solution::{Profile, SolveError, SolveOptions, Solver, Stop};

@@ -1,6 +1,7 @@
 //! Nash equilibria.
 
 mod bimatrix;
+pub mod dynamics;
 pub mod extreme;
 pub mod lemke_howson;
 pub mod linear_program;

@@ -9,18 +9,9 @@
 use ndarray::Array1;
 
 use super::{Assessment, Exposure, Method, RiskAversion, Views, assess, best_response};
-use crate::seed::{Purpose, Streams, pick, unit_f64};
+use crate::play::{Draws, Play};
+use crate::seed::Streams;
 use crate::solution::{Profile, SolveError, Stop};
-
-/// What players move their beliefs towards.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub enum Play {
-    /// The mixed best response itself.
-    #[default]
-    Deterministic,
-    /// One action drawn from it.
-    Sampled,
-}
 
 /// Parameters of [`fictitious_play`].
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -68,8 +59,7 @@ pub fn fictitious_play(
     parameters: FictitiousPlay,
     streams: Streams,
 ) -> Result<Played, SolveError> {
-    let mut draws: Vec<_> =
-        (0..views.players()).map(|lane| streams.at(Purpose::Solve, lane as u32, 0)).collect();
+    let mut draws = Draws::new(streams, views.players());
     let mut profile = start;
     for round in 1..=parameters.rounds {
         let responses = respond(views, risk, &profile)?;
@@ -79,7 +69,7 @@ pub fn fictitious_play(
                 Play::Deterministic => None,
                 Play::Sampled => {
                     let slice = response.as_slice().unwrap_or_default();
-                    Some(pick(slice, unit_f64(&mut draws[player])))
+                    Some(draws.action(player, slice))
                 }
             };
             for (action, (belief, &share)) in profile[player].iter_mut().zip(response).enumerate() {

@@ -33,7 +33,7 @@ use ndarray::ArrayView1;
 
 pub use enumerate::{Enumeration, Equilibrium, enumerate};
 pub use exposure::Exposure;
-pub use fictitious::{FictitiousPlay, Play, Played, fictitious_play};
+pub use fictitious::{FictitiousPlay, Played, fictitious_play};
 pub use respond::{
     ACTIVE_SET_ACTIONS, FrontierPoint, Method, Response, best_response, min_variance,
 };
