@@ -142,14 +142,14 @@ fn matrix(rows: &[Vec<f64>], player: usize) -> Result<ArrayD<f64>, String> {
     tensor(&[rows.len(), cols], &rows.concat(), player)
 }
 
-impl Matrix {
-    /// The game that is played.
+impl Source {
+    /// The game; `text` is that of a `File`.
     ///
     /// # Errors
     /// When the game is unknown, unreadable, or its payoffs do not make a game.
-    pub fn normal_form(&self) -> Result<NormalForm, BuildError> {
+    pub fn normal_form(&self, text: Option<&str>) -> Result<NormalForm, BuildError> {
         let wrong = |why: String| BuildError { problems: vec![why] };
-        match &self.game {
+        match self {
             Source::Catalogue(name) => {
                 let names = || {
                     let names: Vec<_> = catalogue::GAMES.iter().map(|entry| entry.name).collect();
@@ -161,7 +161,6 @@ impl Matrix {
                 entry.game().map_err(|error| wrong(format!("`game`: `{name}`: {error}")))
             }
             Source::File(path) => {
-                let text = self.text.as_deref();
                 let text =
                     text.ok_or_else(|| wrong(format!("`game`: the file `{path}` was not read")))?;
                 nfg::read(text).map_err(|error| wrong(format!("`game`: {path}:{error}")))
@@ -180,6 +179,16 @@ impl Matrix {
                 NormalForm::new(tensors).map_err(|error| wrong(format!("`game`: {error}")))
             }
         }
+    }
+}
+
+impl Matrix {
+    /// The game that is played.
+    ///
+    /// # Errors
+    /// When the game is unknown, unreadable, or its payoffs do not make a game.
+    pub fn normal_form(&self) -> Result<NormalForm, BuildError> {
+        self.game.normal_form(self.text.as_deref())
     }
 
     fn name(&self, game: &NormalForm) -> String {

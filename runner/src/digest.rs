@@ -36,12 +36,14 @@ pub enum Kind {
     GroupStep = 6,
     /// Returns, lengths and ends of all episodes of an evaluation.
     Results = 7,
+    /// Answers of a solver to one game; `step` counts the cases from 1.
+    Solved = 8,
 }
 
 impl Kind {
     fn from_number(number: u32) -> Option<Self> {
-        use Kind::{Evaluation, GroupStart, GroupStep, Parameters, Results, Start, Step};
-        [Start, Step, Parameters, Evaluation, GroupStart, GroupStep, Results]
+        use Kind::{Evaluation, GroupStart, GroupStep, Parameters, Results, Solved, Start, Step};
+        [Start, Step, Parameters, Evaluation, GroupStart, GroupStep, Results, Solved]
             .into_iter()
             .find(|&kind| kind as u32 == number)
     }
@@ -219,7 +221,7 @@ impl Difference {
     /// The first field that differs, in causal order.
     pub fn field(&self) -> Option<&'static str> {
         let (logged, now) = (self.logged?, self.now?);
-        if matches!(now.kind, Kind::Parameters | Kind::Results | Kind::Evaluation) {
+        if matches!(now.kind, Kind::Parameters | Kind::Results | Kind::Evaluation | Kind::Solved) {
             return None;
         }
         let differs = |&(field, _): &(usize, _)| logged.fields[field] != now.fields[field];
@@ -262,6 +264,7 @@ impl fmt::Display for Difference {
                 now.group,
                 now.step
             ),
+            Kind::Solved => write!(f, "case {}: the answers differ", now.step),
             Kind::Results => write!(
                 f,
                 "evaluation at environment step {}: the results differ",

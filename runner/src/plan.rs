@@ -117,6 +117,20 @@ fn games(scenario: &mut Scenario, sources: &mut Sources) -> Vec<Problem> {
     problems
 }
 
+/// Hands the section `run` the texts of its files; what is wrong with them.
+fn run_files(scenario: &mut Scenario, sources: &mut Sources) -> Vec<Problem> {
+    let Some(mut run) = scenario.run.take() else { return Vec::new() };
+    let mut problems = Vec::new();
+    for path in run.files() {
+        match sources.text(&path) {
+            Ok(text) => run.take_file(text),
+            Err(why) => problems.push(scenario.problem("run.game", why)),
+        }
+    }
+    scenario.run = Some(run);
+    problems
+}
+
 impl Plan {
     /// Validates a scenario, reads the files that it names and builds its agent once.
     ///
@@ -129,6 +143,7 @@ impl Plan {
     ) -> Result<Self, ScenarioError> {
         let mut problems = Vec::new();
         problems.extend(games(&mut scenario, &mut sources));
+        problems.extend(run_files(&mut scenario, &mut sources));
         let games_read = problems.is_empty();
         let streams = Streams::new(scenario.seed);
         let batch = &scenario.batch;
@@ -153,7 +168,7 @@ impl Plan {
                 None
             }
         });
-        if let Some(run) = &scenario.run {
+        if let Some(run) = scenario.run.as_ref().filter(|_| games_read) {
             let found = run.check(&scenario);
             problems.extend(found.into_iter().map(|(path, why)| {
                 scenario.problem(&format!("run.{path}"), sentence(&format!("run.{path}"), why))
@@ -161,10 +176,14 @@ impl Plan {
             for (section, present) in
                 [("env", scenario.env.is_some()), ("agent", scenario.agent.is_some())]
             {
-                if !present {
-                    problems.push(
+                match (present, run.plays()) {
+                    (false, true) => problems.push(
                         scenario.problem("run", format!("this run needs the field `{section}`")),
-                    );
+                    ),
+                    (true, false) => problems.push(
+                        scenario.problem(section, format!("this run has no use for `{section}`")),
+                    ),
+                    _ => {}
                 }
             }
         }

@@ -1,4 +1,6 @@
-//! Tables for people.
+//! Tables for people: aligned text, Markdown, CSV.
+
+use gambol_solvers::game::NormalForm;
 
 /// Rows of text under a head.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,6 +43,38 @@ impl Table {
         }
         text
     }
+
+    /// A table of GitHub's Markdown.
+    pub(crate) fn markdown(&self) -> String {
+        let line = |cells: &[String]| {
+            let cells: Vec<_> = cells.iter().map(|cell| cell.replace('|', "\\|")).collect();
+            format!("| {} |\n", cells.join(" | "))
+        };
+        let mut text = line(&self.head);
+        text.push_str(&format!("|{}\n", "---|".repeat(self.head.len())));
+        self.rows.iter().for_each(|cells| text.push_str(&line(cells)));
+        text
+    }
+
+    /// Comma-separated values after RFC 4180, lines ended by a bare newline.
+    pub(crate) fn csv(&self) -> String {
+        let mut text = String::new();
+        for cells in self.lines() {
+            let cells: Vec<_> = cells
+                .iter()
+                .map(|cell| {
+                    if cell.contains([',', '"', '\n', '\r']) {
+                        format!("\"{}\"", cell.replace('"', "\"\""))
+                    } else {
+                        cell.clone()
+                    }
+                })
+                .collect();
+            text.push_str(&cells.join(","));
+            text.push('\n');
+        }
+        text
+    }
 }
 
 /// A number in at most about eight characters: six decimals without trailing zeros, or an exponent.
@@ -56,6 +90,14 @@ pub(crate) fn short(number: f64) -> String {
     }
 }
 
+/// `Stag 0.666667, Hare 0.333333`; actions that are not played are left out.
+pub(crate) fn mix(game: &NormalForm, player: usize, strategy: &[f64]) -> String {
+    let played = strategy.iter().zip(game.action_labels(player)).filter(|(share, _)| **share > 0.0);
+    let words: Vec<_> =
+        played.map(|(share, label)| format!("{} {}", one_line(label), short(*share))).collect();
+    words.join(", ")
+}
+
 /// A text on one line, for labels that come from files.
 pub(crate) fn one_line(text: &str) -> String {
     text.chars().map(|char| if char.is_control() { ' ' } else { char }).collect()
@@ -66,11 +108,13 @@ mod tests {
     use super::{Table, one_line, short};
 
     #[test]
-    fn columns_are_aligned() {
+    fn the_three_forms() {
         let mut table = Table::new(&["name", "x"]);
         table.row(vec!["a|b".into(), "1".into()]);
         table.row(vec!["c, \"d\"".into(), String::new()]);
         assert_eq!(table.text(), "name    x\na|b     1\nc, \"d\"\n");
+        assert_eq!(table.markdown(), "| name | x |\n|---|---|\n| a\\|b | 1 |\n| c, \"d\" |  |\n");
+        assert_eq!(table.csv(), "name,x\na|b,1\n\"c, \"\"d\"\"\",\n");
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::plan::Plan;
 use crate::record::{self, Record, Status};
 use crate::scenario::Scenario;
 use crate::sources::Sources;
+use crate::table::{Table, short};
 
 #[derive(Debug, Args)]
 pub(super) struct Run {
@@ -213,9 +214,31 @@ fn flatten(path: &str, value: &Value, lines: &mut Vec<(String, String)>) {
     }
 }
 
+/// A table in the results, `{"head": [..], "rows": [[..]..]}`, as text; taken out of them.
+fn tabled(all: &mut Value) -> String {
+    let table = all["results"].as_object_mut().and_then(|results| results.remove("table"));
+    let Some(table) = table else { return String::new() };
+    let cells = |row: &Value| -> Vec<String> {
+        let cell = |cell: &Value| match cell {
+            Value::Null => String::new(),
+            Value::String(text) => text.clone(),
+            Value::Number(number) if number.is_f64() => short(number.as_f64().unwrap_or(f64::NAN)),
+            other => other.to_string(),
+        };
+        row.as_array().into_iter().flatten().map(cell).collect()
+    };
+    let head = cells(&table["head"]);
+    let mut text = Table::new(&head.iter().map(String::as_str).collect::<Vec<_>>());
+    for row in table["rows"].as_array().into_iter().flatten() {
+        text.row(cells(row));
+    }
+    format!("\n{}", text.text())
+}
+
 fn report(all: &Value) -> String {
-    let mut lines = Vec::new();
-    flatten("", all, &mut lines);
+    let (mut lines, mut all) = (Vec::new(), all.clone());
+    let table = tabled(&mut all);
+    flatten("", &all, &mut lines);
     let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-    lines.iter().map(|(name, value)| format!("{name:width$}  {value}\n")).collect()
+    lines.iter().map(|(name, value)| format!("{name:width$}  {value}\n")).chain([table]).collect()
 }

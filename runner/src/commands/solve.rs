@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{Failure, print};
 use crate::clock::Stopwatch;
 use crate::scenario::edit::Setting;
-use crate::table::{Table, one_line, short};
+use crate::table::{Table, mix, one_line, short};
 use crate::{games, solvers};
 
 #[derive(Debug, Args)]
@@ -187,14 +187,6 @@ fn described(config: &SolverConfig) -> Value {
         "tolerance": config.solver().tolerance(),
         "scenario": solvers::written(config),
     })
-}
-
-/// `Stag 2/3, Hare 1/3` in decimals; actions that are not played are left out.
-fn mix(game: &NormalForm, player: usize, strategy: &[f64]) -> String {
-    let played = strategy.iter().zip(game.action_labels(player)).filter(|(share, _)| **share > 0.0);
-    let words: Vec<_> =
-        played.map(|(share, label)| format!("{} {}", one_line(label), short(*share))).collect();
-    words.join(", ")
 }
 
 /// The pure profiles that a joint distribution plays, most likely first.

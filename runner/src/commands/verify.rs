@@ -11,7 +11,7 @@ use crate::Registries;
 use crate::digest::{Difference, LogError};
 use crate::drivers::{self, DriverError};
 use crate::machine::Build;
-use crate::record::{Record, Status};
+use crate::record::{Evaluations, Record, Status};
 
 #[derive(Debug, Args)]
 pub(super) struct Verify {
@@ -107,12 +107,23 @@ impl Verify {
     /// Compares the files that are not part of the log.
     fn files(&self, record: &Record, results: &Value) -> Result<Option<String>, Failure> {
         let evaluations = self.run.join("evaluations.json");
-        if read(&evaluations)? != *record.evaluations().value() {
+        // A run without evaluations writes no such file.
+        let none = record.evaluations() == &Evaluations::default() && !evaluations.exists();
+        if !none && read(&evaluations)? != *record.evaluations().value() {
             return Ok(Some(format!("{} differs from this run's", evaluations.display())));
         }
         let path = self.run.join("results.json");
         if read(&path)?["results"] != *results {
             return Ok(Some(format!("{} differs from this run's", path.display())));
+        }
+        for (name, hash) in results["files"].as_object().into_iter().flatten() {
+            let path = self.run.join(name);
+            let bytes = std::fs::read(&path).map_err(|error| {
+                Failure::Run(format!("cannot read {}: {error}", path.display()))
+            })?;
+            if blake3::hash(&bytes).to_hex().as_str() != hash {
+                return Ok(Some(format!("{} differs from this run's", path.display())));
+            }
         }
         Ok(None)
     }

@@ -14,6 +14,7 @@ use crate::record::{Record, RecordError};
 use crate::scenario::Scenario;
 
 pub mod evaluate;
+pub mod solve;
 pub mod train;
 
 /// The section `run` of a scenario.
@@ -23,23 +24,46 @@ pub mod train;
 pub enum Run {
     /// Plays a number of episodes and reports returns.
     Evaluate(evaluate::Evaluate),
+    /// Finds equilibria of games.
+    Solve(solve::Solve),
     /// Trains a learner, evaluating at fixed intervals.
     Train(train::Train),
 }
 
 impl Run {
     /// Problems of the section's values, as the field's path below `run` and what is wrong with it.
-    pub(crate) fn check(&self, _scenario: &Scenario) -> Vec<(&'static str, String)> {
+    pub(crate) fn check(&self, scenario: &Scenario) -> Vec<(&'static str, String)> {
         match self {
             Self::Evaluate(evaluate) => evaluate.check(),
+            Self::Solve(solve) => solve.check(scenario.seed),
             Self::Train(train) => train.check(),
+        }
+    }
+
+    /// Whether there is an environment and an agent to be run.
+    pub(crate) fn plays(&self) -> bool {
+        !matches!(self, Self::Solve(_))
+    }
+
+    /// Text files that the section names.
+    pub(crate) fn files(&self) -> Vec<String> {
+        match self {
+            Self::Solve(solve) => solve.files(),
+            Self::Evaluate(_) | Self::Train(_) => Vec::new(),
+        }
+    }
+
+    /// Receives the text of one of [`files`](Self::files).
+    pub(crate) fn take_file(&mut self, text: &str) {
+        if let Self::Solve(solve) = self {
+            solve.take_file(text);
         }
     }
 
     /// Environment steps that a learner will train for; 0 when nothing is trained.
     pub fn training_steps(&self) -> u64 {
         match self {
-            Self::Evaluate(_) => 0,
+            Self::Evaluate(_) | Self::Solve(_) => 0,
             Self::Train(train) => train.steps,
         }
     }
@@ -80,6 +104,12 @@ pub enum DriverError {
     /// The digest log stopped the run.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// A game could not be made or solved.
+    #[error("{0}")]
+    Solve(String),
+    /// A plot could not be drawn.
+    #[error("plot: {0}")]
+    Plot(String),
     /// The scenario has no `run`, `env` or `agent`.
     #[error("the scenario has no `{0}`")]
     Missing(&'static str),
@@ -101,6 +131,7 @@ pub struct Outcome {
 pub fn run(plan: &Plan, record: &mut Record) -> Result<Outcome, DriverError> {
     match plan.run.as_ref().ok_or(DriverError::Missing("run"))? {
         Run::Evaluate(evaluate) => evaluate.run(plan, record),
+        Run::Solve(solve) => solve.run(plan, record),
         Run::Train(train) => train.run(plan, record),
     }
 }

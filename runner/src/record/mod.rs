@@ -476,6 +476,18 @@ impl Record {
         checkpoint::read(&dir.join(format!("{name}.safetensors")))
     }
 
+    /// Writes a whole file of results under that name; the blake3 hash of its bytes, which belongs into `files` of the
+    /// results, so that `gambol verify` can compare it.
+    ///
+    /// # Errors
+    /// [`RecordError::Io`].
+    pub(crate) fn file(&self, name: &str, bytes: &[u8]) -> Result<String, RecordError> {
+        if let Some(dir) = &self.dir {
+            write(&dir.path.join(name), bytes)?;
+        }
+        Ok(blake3::hash(bytes).to_hex().to_string())
+    }
+
     /// Closes the files, with the results and the digest of a run that ended as `status` says.
     ///
     /// # Errors

@@ -12,6 +12,8 @@ use gambol_solvers::game::{NormalForm, catalogue};
 use gambol_solvers::solution::{Profile, SolveError, Stop};
 use serde_json::Value;
 
+mod scenario;
+
 fn gambol(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_gambol")).args(arguments).output().unwrap()
 }
