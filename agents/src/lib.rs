@@ -15,6 +15,7 @@ pub mod choice;
 pub mod frozen;
 pub mod gigpo;
 pub mod learner;
+pub mod mansa;
 pub mod martingale;
 pub mod mlp;
 pub mod network;
