@@ -10,6 +10,7 @@ use thiserror::Error;
 
 pub mod batch;
 pub mod diffusion;
+pub mod driving;
 pub mod ecs;
 pub mod foraging;
 pub mod matrix;
@@ -78,5 +79,9 @@ pub const SHARD: usize = 256;
 
 /// Every environment of this crate; a user's own are added with [`Registry::register`].
 pub fn registry() -> Registry<dyn EnvFactory> {
-    Registry::new(vec![foraging::Foraging::entry(), matrix::Matrix::entry()])
+    Registry::new(vec![
+        foraging::Foraging::entry(),
+        matrix::Matrix::entry(),
+        driving::Driving::entry(),
+    ])
 }

@@ -7,6 +7,7 @@
 )]
 
 mod conformance;
+mod driving_golden;
 mod foraging_golden;
 mod foraging_rules;
 mod playthrough;
