@@ -12,6 +12,7 @@ use super::routes::Routes;
 use super::scene::Row;
 use super::tick::Scratch;
 use super::vehicle::{Body, Kind};
+use crate::diffusion::normal::Normal;
 use crate::seed::{below, unit_f64};
 
 /// Who else is on the road in random scenes; what is left out is the task's.
@@ -80,10 +81,9 @@ fn uniform(rng: &mut ChaCha8Rng, low: f64, high: f64) -> f64 {
     low + (high - low) * unit_f64(rng)
 }
 
-/// A standard normal number (Box and Muller 1958).
+/// A standard normal number.
 fn normal(rng: &mut ChaCha8Rng) -> f64 {
-    let radius = (-2.0 * libm::log(1.0 - unit_f64(rng))).sqrt();
-    radius * libm::cos(std::f64::consts::TAU * unit_f64(rng))
+    Normal::get().draw(rng)
 }
 
 fn choose<'a, T>(rng: &mut ChaCha8Rng, list: &'a [T]) -> &'a T {
