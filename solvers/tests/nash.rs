@@ -8,4 +8,5 @@ mod nash {
     mod known;
     mod linear_program;
     mod random;
+    mod thousand;
 }

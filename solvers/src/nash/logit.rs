@@ -108,7 +108,12 @@ impl<'a> Branch<'a> {
         tangent.push(1.0);
         let spread = game.spread();
         let spread = if spread > 0.0 { spread } else { 1.0 };
-        Self { game, spread, offsets, point, tangent, step: FIRST_STEP }
+        let mut branch = Self { game, spread, offsets, point, tangent, step: FIRST_STEP };
+        // Going up is not yet the direction, but the system is regular at precision 0.
+        if let Some(direction) = branch.direction(&branch.point) {
+            branch.tangent = direction;
+        }
+        branch
     }
 
     fn precision(&self) -> f64 {
