@@ -36,6 +36,10 @@ registry::registry! {
         Logit => nash::logit::Logit,
         /// Linear programming, for constant-sum games.
         LinearProgram => nash::linear_program::LinearProgram,
+        /// Anchored first-order method, for large constant-sum games.
+        Halpern => nash::halpern::Halpern,
+        /// The same with variance-reduced steps.
+        VarianceReducedHalpern => nash::halpern_reduced::VarianceReducedHalpern,
         /// Correlated equilibria.
         Correlated => correlated::Correlated,
         /// Coarse correlated equilibria.

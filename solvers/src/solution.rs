@@ -148,6 +148,8 @@ pub struct Solution {
     pub joint: Option<ArrayD<f64>>,
     /// Variances, for risk-averse concepts.
     pub risk: Option<Risk>,
+    /// For fixed-point methods, how far the last iterate is from its image, in the method's norm.
+    pub residual: Option<f64>,
 }
 
 impl Solution {
@@ -166,7 +168,16 @@ impl Solution {
         game.check_profile(&profile)?;
         let payoffs = game.payoffs(&profile);
         let regret = game.regret(&profile);
-        Ok(Self { profile, payoffs, regret, iterations, stop, joint: None, risk: None })
+        Ok(Self {
+            profile,
+            payoffs,
+            regret,
+            iterations,
+            stop,
+            joint: None,
+            risk: None,
+            residual: None,
+        })
     }
 
     /// A joint distribution with its marginals as the profile, and payoffs and regrets computed
@@ -186,7 +197,16 @@ impl Solution {
         let profile = Profile::new(marginals(&joint));
         let payoffs = game.joint_payoffs(&joint);
         let regret = game.joint_regret(&joint, deviations);
-        Ok(Self { profile, payoffs, regret, iterations, stop, joint: Some(joint), risk: None })
+        Ok(Self {
+            profile,
+            payoffs,
+            regret,
+            iterations,
+            stop,
+            joint: Some(joint),
+            risk: None,
+            residual: None,
+        })
     }
 
     /// The largest regret of a player.

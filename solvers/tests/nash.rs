@@ -5,6 +5,7 @@
 mod nash {
     mod dynamics;
     mod games;
+    mod halpern;
     mod known;
     mod linear_program;
     mod random;

@@ -9,6 +9,7 @@ pub(crate) mod interval;
 pub(crate) mod isolate;
 mod kernel;
 pub(crate) mod lu;
+pub(crate) mod projection;
 pub(crate) mod simplex;
 pub(crate) mod wide;
 
