@@ -36,7 +36,7 @@ fn learners() -> Vec<Box<dyn AgentFactory>> {
         ..quick()
     };
     let individual = QLearning { reward: RewardUse::Individual, ..quick() };
-    let mixer = MixerConfig { embed: 8, hypernet: vec![16] };
+    let mixer = MixerConfig { embed: 8, hypernet: vec![16], ..MixerConfig::default() };
     vec![
         Box::new(Iql { network: network(Sharing::Shared), learning: quick() }),
         Box::new(Iql { network: network(Sharing::Separate), learning: individual }),
@@ -186,7 +186,8 @@ fn misfits_are_all_named() {
         ..QLearning::default()
     };
     let network = NetworkConfig { hidden: vec![0], ..NetworkConfig::default() };
-    let qmix = Qmix { network, learning, mixer: MixerConfig { embed: 0, hypernet: vec![] } };
+    let qmix =
+        Qmix { network, learning, mixer: MixerConfig { embed: 0, ..MixerConfig::default() } };
     assert_eq!(
         problems(&qmix),
         [
@@ -221,9 +222,10 @@ fn each_learner_solves_a_small_task() {
     };
     let network = NetworkConfig::default();
     let config = Foraging::task(TASK, Mode::Clean);
-    let factories: [Box<dyn AgentFactory>; 2] = [
+    let factories: [Box<dyn AgentFactory>; 3] = [
         Box::new(Iql { network: network.clone(), learning: learning.clone() }),
-        Box::new(Vdn { network, learning }),
+        Box::new(Vdn { network: network.clone(), learning: learning.clone() }),
+        Box::new(Qmix { network, learning, mixer: MixerConfig::default() }),
     ];
     for factory in factories {
         let mut session = Session::new(&*factory, TASK, 0, 16);

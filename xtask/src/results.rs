@@ -1,7 +1,8 @@
 //! `cargo xtask results`: trains every scenario of a study on every seed, and writes what came out to `docs/results`.
 //!
 //! Every seed that is named is reported. Run directories stay in `target/results`; a run that is complete there, of the
-//! same revision and scenario, is not run again, so that an interrupted study goes on where it stopped.
+//! same scenario, is not run again, so that an interrupted study goes on where it stopped. The report names the commits
+//! of all its runs; remove the folder to begin anew.
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -13,7 +14,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use crate::{
-    command::{Command, cargo, root},
+    command::{Command, cargo, program, root},
     setup,
 };
 
@@ -81,9 +82,18 @@ fn run(args: &[String]) -> Result<ExitCode> {
     if let Some(status) = setup::ensure()? {
         return Ok(status);
     }
+    let built =
+        cargo().args(["build", "--package", "gambol-runner", "--bin", "gambol"]).status()?;
+    if !built.success() {
+        bail!("`gambol` does not build");
+    }
+    // A copy, so that a later build changes no study that is under way.
+    let gambol = target().join("results/gambol");
+    fs::create_dir_all(target().join("results"))?;
+    fs::copy(target().join("debug/gambol"), &gambol)?;
     let mut trained = Vec::new();
     for scenario in study.scenarios {
-        let seeds = study.seeds.iter().map(|&seed| train(scenario, seed));
+        let seeds = study.seeds.iter().map(|&seed| train(&gambol, scenario, seed));
         trained.push(seeds.collect::<Result<Vec<_>>>()?);
     }
     let dir = root().join("docs/results");
@@ -110,42 +120,38 @@ fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 
-fn revision() -> Result<String> {
-    let git = crate::command::program("git")
-        .args(["describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"])
-        .current_dir(root())
-        .output()
-        .context("cannot start `git`")?;
-    Ok(String::from_utf8_lossy(&git.stdout).trim().to_owned())
-}
-
-/// Whether a run directory holds this very run, complete.
-fn complete(dir: &Path, scenario: &Path) -> Result<bool> {
+/// Whether a run directory holds this scenario's run with this seed, complete.
+fn complete(dir: &Path, scenario: &Path, seed: u64) -> Result<bool> {
     let Ok(manifest) = read_json(&dir.join("manifest.json")) else { return Ok(false) };
-    let built = manifest.pointer("/build/revision").and_then(Value::as_str);
-    let same = fs::read_to_string(scenario)? == fs::read_to_string(dir.join("scenario.ron"))?;
-    Ok(same && manifest["status"] == "complete" && built == Some(&revision()?))
+    let ran = fs::read_to_string(dir.join("scenario.ron")).unwrap_or_default();
+    let asked = fs::read_to_string(scenario)?;
+    // The run's copy has the run's own seed in it.
+    let without_seed = |text: &str| -> Vec<String> {
+        text.lines().filter(|line| !line.starts_with("    seed: ")).map(str::to_owned).collect()
+    };
+    let same = without_seed(&ran) == without_seed(&asked) && manifest["seed"] == seed;
+    Ok(same && manifest["status"] == "complete")
 }
 
-fn train(name: &str, seed: u64) -> Result<Trained> {
+fn train(gambol: &Path, name: &str, seed: u64) -> Result<Trained> {
     let scenario = root().join("assets/scenarios").join(name).with_extension("ron");
     let dir = target().join("results").join(format!("{name}-{seed}"));
     let load = dir.with_extension("load");
-    if !complete(&dir, &scenario)? {
+    if !complete(&dir, &scenario, seed)? {
         eprintln!("{name}, seed {seed}");
         if dir.exists() {
             fs::remove_dir_all(&dir)?;
         }
-        fs::create_dir_all(dir.parent().unwrap_or(&dir))?;
         fs::write(&load, load_average())?;
-        let status = cargo()
-            .args(["run", "--quiet", "--package", "gambol-runner", "--bin", "gambol", "--", "run"])
+        // Not `cargo run`: it would wait for every other cargo of this folder before each seed.
+        let status = program(&gambol.to_string_lossy())
+            .arg("run")
             .arg(&scenario)
             .args(["--threads", "1", "--json", "--seed", &seed.to_string(), "--out"])
             .arg(&dir)
             .stdout(Stdio::null())
             .status()
-            .context("cannot start `cargo`")?;
+            .context("cannot start `gambol`")?;
         if !status.success() {
             bail!("`gambol run` of {name} with seed {seed} ended with {status}");
         }

@@ -4,11 +4,9 @@
 use gambol_envs::registry::Registered;
 use serde::{Deserialize, Serialize};
 
-use super::q::{Mixing, Plan, QLearning};
-use crate::learner::Checkpoint;
+use super::q::{Mixing, Plan, QFactory, QLearning};
+use crate::AgentFactory;
 use crate::network::NetworkConfig;
-use crate::policy::Policy;
-use crate::{Agent, AgentError, AgentFactory, Setting};
 
 /// Independent deep Q-learning, as a scenario file configures it.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
@@ -18,17 +16,6 @@ pub struct Iql {
     pub network: NetworkConfig,
     /// How values are learned.
     pub learning: QLearning,
-}
-
-impl Iql {
-    fn plan(&self) -> Plan<'_> {
-        Plan {
-            name: Self::NAME,
-            network: &self.network,
-            learning: &self.learning,
-            mixing: &Mixing::Independent,
-        }
-    }
 }
 
 impl Registered<dyn AgentFactory> for Iql {
@@ -44,17 +31,13 @@ impl Registered<dyn AgentFactory> for Iql {
     }
 }
 
-impl AgentFactory for Iql {
-    fn build(&self, setting: &Setting<'_>) -> Result<Agent, AgentError> {
-        self.plan().build(setting)
-    }
-
-    fn frozen(
-        &self,
-        setting: &Setting<'_>,
-        parameters: &Checkpoint,
-        greedy: bool,
-    ) -> Result<Box<dyn Policy>, AgentError> {
-        self.plan().frozen(setting.spec, parameters, greedy)
+impl QFactory for Iql {
+    fn plan(&self) -> Plan<'_> {
+        Plan {
+            name: Self::NAME,
+            network: &self.network,
+            learning: &self.learning,
+            mixing: Mixing::Independent,
+        }
     }
 }

@@ -24,7 +24,7 @@ mod vdn;
 
 pub use iql::Iql;
 pub use q::{QLearning, Target};
-pub use qmix::{MixerConfig, Qmix};
+pub use qmix::{MixerConfig, Qmix, Start};
 pub use vdn::Vdn;
 
 impl From<TchError> for LearnError {
@@ -35,8 +35,7 @@ impl From<TchError> for LearnError {
 
 /// Every learner of this module.
 pub(crate) fn entries() -> Vec<Entry<dyn AgentFactory>> {
-    // `Qmix` joins the list once it learns the small task of `tests/deep_q.rs`, which it does not yet.
-    vec![Iql::entry(), Vdn::entry()]
+    vec![Iql::entry(), Vdn::entry(), Qmix::entry()]
 }
 
 /// What decides libtorch's bits, for a run's manifest.

@@ -19,7 +19,7 @@ use crate::replay::{Batch, Replay, Sizes};
 use crate::rollout::Rollout;
 use crate::schedule::{Decay, Epsilon};
 use crate::standardise::Running;
-use crate::{Agent, AgentError, Setting};
+use crate::{Agent, AgentError, AgentFactory, Setting};
 
 /// How the target network follows the online one.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
@@ -148,12 +148,33 @@ pub(super) enum Mixing {
 }
 
 /// The configuration of one Q-learner.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Plan<'a> {
     pub(super) name: &'static str,
     pub(super) network: &'a NetworkConfig,
     pub(super) learning: &'a QLearning,
-    pub(super) mixing: &'a Mixing,
+    pub(super) mixing: Mixing,
+}
+
+/// A configured Q-learner; that is all it takes to be an agent.
+pub(super) trait QFactory: std::fmt::Debug + Send + Sync {
+    /// What is learned, and how.
+    fn plan(&self) -> Plan<'_>;
+}
+
+impl<T: QFactory> AgentFactory for T {
+    fn build(&self, setting: &Setting<'_>) -> Result<Agent, AgentError> {
+        self.plan().build(setting)
+    }
+
+    fn frozen(
+        &self,
+        setting: &Setting<'_>,
+        parameters: &Checkpoint,
+        greedy: bool,
+    ) -> Result<Box<dyn Policy>, AgentError> {
+        self.plan().frozen(setting.spec, parameters, greedy)
+    }
 }
 
 impl Plan<'_> {
@@ -161,7 +182,7 @@ impl Plan<'_> {
     ///
     /// # Errors
     /// Every problem of the configuration, and every fact of the environment that does not fit.
-    pub(super) fn form(&self, spec: &EnvSpec) -> Result<Form, AgentError> {
+    fn form(&self, spec: &EnvSpec) -> Result<Form, AgentError> {
         let mut problems = Vec::new();
         self.network.check(&mut problems);
         self.learning.check(&mut problems);
@@ -193,7 +214,7 @@ impl Plan<'_> {
                 self.name
             ));
         }
-        if let Mixing::Monotonic(config) = self.mixing {
+        if let Mixing::Monotonic(config) = &self.mixing {
             config.check(&mut problems);
             if spec.state == 0 {
                 problems
@@ -210,14 +231,14 @@ impl Plan<'_> {
         self.learning.masks == Masks::Use
     }
 
-    pub(super) fn build(&self, setting: &Setting<'_>) -> Result<Agent, AgentError> {
+    fn build(&self, setting: &Setting<'_>) -> Result<Agent, AgentError> {
         let form = self.form(setting.spec)?;
         let learner = QLearner::new(self, form, setting);
         learner.map(|learner| Agent::Learner(Box::new(learner)))
     }
 
     /// A policy from saved parameters.
-    pub(super) fn frozen(
+    fn frozen(
         &self,
         spec: &EnvSpec,
         parameters: &Checkpoint,
@@ -280,7 +301,7 @@ impl QLearner {
             actions: spec.action.mask_size(),
             state: if matches!(plan.mixing, Mixing::Monotonic(_)) { spec.state } else { 0 },
         };
-        let mixer = match plan.mixing {
+        let mixer = match &plan.mixing {
             Mixing::Monotonic(config) => Some(Mixer::new(config, spec.agents, spec.state)),
             _ => None,
         };
@@ -290,10 +311,9 @@ impl QLearner {
         actor.fill(&flat).map_err(|error| AgentError::new(error.to_string()))?;
         let acting = form.size();
         let mut forms = vec![form];
-        for (number, form) in mixer.iter().flat_map(Mixer::forms).enumerate() {
-            let mut rng = streams.at(Purpose::Init, 1 + number as u32, 0);
-            flat.extend(first_parameters(form, &mut rng));
-            forms.push(form.clone());
+        if let Some(mixer) = &mixer {
+            flat.extend(mixer.first_parameters(streams));
+            forms.extend_from_slice(mixer.forms());
         }
         let online = leaf(&flat, device).map_err(torch)?;
         let target = copy(&online).map_err(torch)?;

@@ -2,16 +2,15 @@
 //! state and are never negative, so that the best joint action is made of each agent's best action.
 
 use gambol_envs::registry::Registered;
+use gambol_envs::seed::{Purpose, Streams, unit_f64};
 use serde::{Deserialize, Serialize};
 use tch::{TchError, Tensor};
 
-use super::parameters::Layout;
-use super::q::{Mixing, Plan, QLearning};
-use crate::learner::Checkpoint;
+use super::parameters::{Layout, first_parameters};
+use super::q::{Mixing, Plan, QFactory, QLearning};
+use crate::AgentFactory;
 use crate::mlp::Activation;
 use crate::network::{Form, NetworkConfig};
-use crate::policy::Policy;
-use crate::{Agent, AgentError, AgentFactory, Setting};
 
 /// Monotonic value mixing, as a scenario file configures it.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
@@ -23,16 +22,6 @@ pub struct Qmix {
     pub learning: QLearning,
     /// The network that mixes the agents' values.
     pub mixer: MixerConfig,
-}
-
-impl Qmix {
-    fn mixing(&self) -> Mixing {
-        Mixing::Monotonic(self.mixer.clone())
-    }
-
-    fn plan<'a>(&'a self, mixing: &'a Mixing) -> Plan<'a> {
-        Plan { name: Self::NAME, network: &self.network, learning: &self.learning, mixing }
-    }
 }
 
 impl Registered<dyn AgentFactory> for Qmix {
@@ -48,19 +37,26 @@ impl Registered<dyn AgentFactory> for Qmix {
     }
 }
 
-impl AgentFactory for Qmix {
-    fn build(&self, setting: &Setting<'_>) -> Result<Agent, AgentError> {
-        self.plan(&self.mixing()).build(setting)
+impl QFactory for Qmix {
+    fn plan(&self) -> Plan<'_> {
+        Plan {
+            name: Self::NAME,
+            network: &self.network,
+            learning: &self.learning,
+            mixing: Mixing::Monotonic(self.mixer.clone()),
+        }
     }
+}
 
-    fn frozen(
-        &self,
-        setting: &Setting<'_>,
-        parameters: &Checkpoint,
-        greedy: bool,
-    ) -> Result<Box<dyn Policy>, AgentError> {
-        self.plan(&self.mixing()).frozen(setting.spec, parameters, greedy)
-    }
+/// How the mixing network begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+pub enum Start {
+    /// Near the sum of the agents' values whatever the state, from where it learns to differ.
+    #[default]
+    Sum,
+    /// With all layers as `PyTorch` draws them, which is what `EPyMARL` does. States are raw coordinates, so that the
+    /// team's value begins far above every return, and a short training is spent on bringing it down.
+    Drawn,
 }
 
 /// The form of the mixing network.
@@ -71,11 +67,13 @@ pub struct MixerConfig {
     pub embed: usize,
     /// Hidden widths of the networks that give its weights from the state.
     pub hypernet: Vec<usize>,
+    /// How it begins.
+    pub start: Start,
 }
 
 impl Default for MixerConfig {
     fn default() -> Self {
-        Self { embed: 32, hypernet: vec![64] }
+        Self { embed: 32, hypernet: vec![64], start: Start::default() }
     }
 }
 
@@ -94,10 +92,14 @@ impl MixerConfig {
 /// Names of the mixer's networks in parameter files, in the order of [`Mixer::forms`].
 pub(super) const NAMES: [&str; 4] = ["weight_1", "bias_1", "weight_2", "value"];
 
+/// What the state's share in the first mixing weights is multiplied by.
+const SMALL: f32 = 0.01;
+
 /// The mixing network: which networks of the state give its weights.
 #[derive(Clone, Debug)]
 pub(super) struct Mixer {
     forms: [Form; 4],
+    start: Start,
     agents: i64,
     embed: i64,
 }
@@ -117,6 +119,7 @@ impl Mixer {
                 form(&config.hypernet, embed),
                 form(&[embed], 1),
             ],
+            start: config.start,
             agents: agents as i64,
             embed: embed as i64,
         }
@@ -125,6 +128,31 @@ impl Mixer {
     /// The networks, which stand behind the agents' network in the flat parameters.
     pub(super) fn forms(&self) -> &[Form] {
         &self.forms
+    }
+
+    /// First parameters of all its networks, flat.
+    pub(super) fn first_parameters(&self, streams: Streams) -> Vec<f32> {
+        let mut flat = Vec::new();
+        for (number, form) in self.forms.iter().enumerate() {
+            let mut rng = streams.at(Purpose::Init, 1 + number as u32, 0);
+            let mut own = first_parameters(form, &mut rng);
+            if self.start == Start::Sum {
+                let outputs = form.widths[form.widths.len() - 1];
+                let inputs = form.widths[form.widths.len() - 2];
+                let head = own.len() - outputs * (inputs + 1);
+                own[head..].iter_mut().for_each(|weight| *weight *= SMALL);
+                // Two weights in a row with `embed` ways between them: each about one over its root.
+                if matches!(NAMES[number], "weight_1" | "weight_2") {
+                    let size = 1.0 / (self.embed as f64).sqrt();
+                    let biases = own.len() - outputs;
+                    for bias in &mut own[biases..] {
+                        *bias = ((0.5 + unit_f64(&mut rng)) * size) as f32;
+                    }
+                }
+            }
+            flat.extend(own);
+        }
+        flat
     }
 
     /// `[agents, batch]` values and `[batch, state]` to `[1, batch]`.
@@ -149,68 +177,79 @@ impl Mixer {
 
 #[cfg(test)]
 mod tests {
-    use gambol_envs::seed::{Purpose, Streams, unit_f64};
-
     use super::*;
-    use crate::torch::parameters::{first_parameters, leaf};
+    use crate::torch::parameters::leaf;
+
+    const AGENTS: usize = 3;
+    const STATE: usize = 5;
+    const BATCH: usize = 64;
+
+    /// Mixes `[BATCH, AGENTS]` values in `[BATCH, STATE]` states by a fresh mixer.
+    fn team(start: Start, values: &Tensor, states: &[f32]) -> Tensor {
+        let mixer = Mixer::new(&MixerConfig { start, ..MixerConfig::default() }, AGENTS, STATE);
+        // A network in front, as the agents' own would stand there.
+        let front = Form { sets: 1, widths: vec![1, 1], activation: Activation::Relu };
+        let forms: Vec<Form> = std::iter::once(&front).chain(mixer.forms()).cloned().collect();
+        let flat = [vec![0.0; 2], mixer.first_parameters(Streams::new(8))].concat();
+        let layout = Layout::new(forms);
+        let tensors = layout.split(&leaf(&flat, tch::Device::Cpu).unwrap()).unwrap();
+        let states = Tensor::from_slice(states).view([BATCH as i64, -1]);
+        mixer.forward(&layout, &tensors, &values.transpose(0, 1), &states).unwrap()
+    }
+
+    fn numbers(lane: u32, count: usize, low: f64, high: f64) -> Vec<f32> {
+        let mut rng = Streams::new(7).at(Purpose::Init, lane, 0);
+        (0..count).map(|_| (low + unit_f64(&mut rng) * (high - low)) as f32).collect()
+    }
+
+    fn rows(values: &[f32]) -> Tensor {
+        Tensor::from_slice(values).view([BATCH as i64, -1])
+    }
 
     /// The team's value never falls when an agent's value rises, and each agent's best action makes the best joint one.
     #[test]
     fn fact_58_the_mixer_rises_in_every_value() {
-        let (agents, state, batch) = (3, 5, 64);
-        let mixer = Mixer::new(&MixerConfig { embed: 8, hypernet: vec![16] }, agents, state);
-        // A network in front, as the agents' own would stand there.
-        let front = Form { sets: 1, widths: vec![1, 1], activation: Activation::Relu };
-        let forms: Vec<Form> = std::iter::once(&front).chain(mixer.forms()).cloned().collect();
-        let mut rng = Streams::new(7).at(Purpose::Init, 0, 0);
-        let mut numbers = |count: usize, scale: f64| -> Vec<f32> {
-            (0..count).map(|_| ((unit_f64(&mut rng) - 0.5) * scale) as f32).collect()
-        };
-        let states = Tensor::from_slice(&numbers(batch * state, 4.0)).view([batch as i64, -1]);
-        let actions = 4;
-        let q = numbers(batch * agents * actions, 6.0);
-        let mut rng = Streams::new(8).at(Purpose::Init, 0, 0);
-        let flat: Vec<f32> =
-            forms.iter().flat_map(|form| first_parameters(form, &mut rng)).collect();
-        let layout = Layout::new(forms);
-        let tensors = layout.split(&leaf(&flat, tch::Device::Cpu).unwrap()).unwrap();
-        let team = |values: &[f32]| -> Vec<f32> {
-            let values =
-                Tensor::from_slice(values).view([batch as i64, agents as i64]).transpose(0, 1);
-            crate::torch::download(&mixer.forward(&layout, &tensors, &values, &states).unwrap())
-                .unwrap()
-        };
-        let chosen = |choice: &dyn Fn(usize, usize) -> usize| -> Vec<f32> {
-            let mut values = Vec::new();
-            for row in 0..batch {
-                for agent in 0..agents {
-                    values.push(q[(row * agents + agent) * actions + choice(row, agent)]);
+        let (actions, states) = (4, numbers(0, BATCH * STATE, -2.0, 2.0));
+        let q = numbers(1, BATCH * AGENTS * actions, -3.0, 3.0);
+        for start in [Start::Sum, Start::Drawn] {
+            let chosen = |choice: &dyn Fn(usize, usize) -> usize| -> Vec<f32> {
+                let mut values = Vec::new();
+                for row in 0..BATCH {
+                    for agent in 0..AGENTS {
+                        values.push(q[(row * AGENTS + agent) * actions + choice(row, agent)]);
+                    }
+                }
+                crate::torch::download(&team(start, &rows(&values), &states)).unwrap()
+            };
+            let best = |row: usize, agent: usize| -> usize {
+                let own = &q[(row * AGENTS + agent) * actions..][..actions];
+                (0..actions).max_by(|&a, &b| own[a].total_cmp(&own[b])).unwrap()
+            };
+            let greedy = chosen(&best);
+            for joint in 0..actions.pow(AGENTS as u32) {
+                let other = chosen(&|_, agent| joint / actions.pow(agent as u32) % actions);
+                for row in 0..BATCH {
+                    assert!(other[row] <= greedy[row] + 1e-5, "row {row}, joint action {joint}");
                 }
             }
-            team(&values)
-        };
-        let best = |row: usize, agent: usize| -> usize {
-            let own = &q[(row * agents + agent) * actions..][..actions];
-            (0..actions).max_by(|&a, &b| own[a].total_cmp(&own[b])).unwrap()
-        };
-        let greedy = chosen(&best);
-        for joint in 0..actions.pow(agents as u32) {
-            let other = chosen(&|_, agent| joint / actions.pow(agent as u32) % actions);
-            for row in 0..batch {
-                assert!(other[row] <= greedy[row] + 1e-6, "row {row}, joint action {joint}");
-            }
+            // The derivative itself.
+            let values = rows(&q[..BATCH * AGENTS]).set_requires_grad(true);
+            let sum = team(start, &values, &states).sum(tch::Kind::Float);
+            let gradient = Tensor::run_backward(&[sum], &[&values], false, false);
+            assert!(gradient[0].min().double_value(&[]) >= 0.0);
+            assert!(gradient[0].max().double_value(&[]) > 0.0);
         }
-        // The derivative itself.
-        let values =
-            Tensor::from_slice(&numbers_of(&q, batch * agents)).view([agents as i64, batch as i64]);
-        let values = values.set_requires_grad(true);
-        let sum = mixer.forward(&layout, &tensors, &values, &states).unwrap().sum(tch::Kind::Float);
-        let gradient = Tensor::run_backward(&[sum], &[&values], false, false);
-        assert!(gradient[0].min().double_value(&[]) >= 0.0);
-        assert!(gradient[0].max().double_value(&[]) > 0.0);
     }
 
-    fn numbers_of(q: &[f32], count: usize) -> Vec<f32> {
-        q[..count].to_vec()
+    /// On coordinates of a board and values about 0.2, as they are before anything is learned.
+    #[test]
+    fn the_first_team_value_is_near_the_sum_and_not_far_above_every_return() {
+        let states = numbers(2, BATCH * STATE, 0.0, 8.0);
+        let values = rows(&numbers(3, BATCH * AGENTS, -0.4, 0.4));
+        let mean = |start: Start| team(start, &values, &states).abs().mean(tch::Kind::Float);
+        assert!(mean(Start::Drawn).double_value(&[]) > 5.0);
+        let sum = values.sum_dim_intlist(&[1_i64][..], false, tch::Kind::Float);
+        let off = (team(Start::Sum, &values, &states).view([-1]) - sum).abs().max();
+        assert!(off.double_value(&[]) < 0.5, "{off:?}");
     }
 }
