@@ -5,8 +5,9 @@ use divan::Bencher;
 use divan::counter::ItemsCount;
 use gambol_envs::batch::{Actions, Buffers};
 use gambol_envs::foraging::{Foraging, Mode};
-use gambol_envs::seed::{Purpose, Streams, below};
+use gambol_envs::seed::{Purpose, Streams};
 use gambol_envs::{EnvFactory, SHARD};
+use rand::Rng;
 
 const ENVS: u32 = 1024;
 
@@ -24,13 +25,13 @@ fn step(bencher: Bencher<'_, '_>, task: &str) {
     let mut out = Buffers::new(env.spec(), ENVS as usize);
     (out.state, out.last_state) = (Vec::new(), Vec::new());
     env.reset(0, out.outbox()).expect("buffers fit");
-    let mut rngs: Vec<_> = (0..ENVS).map(|lane| streams.at(Purpose::Policy, lane, 0)).collect();
+    let mut rng = streams.at(Purpose::Policy, 0, 0);
+    let mut bytes = vec![0_u8; 2 * ENVS as usize * agents];
     let mut actions = vec![0_u16; ENVS as usize * agents];
     bencher.counter(ItemsCount::new(ENVS)).bench_local(|| {
-        for (team, rng) in actions.chunks_exact_mut(agents).zip(&mut rngs) {
-            for action in team {
-                *action = below(rng, 6) as u16;
-            }
+        rng.fill_bytes(&mut bytes);
+        for (action, bytes) in actions.iter_mut().zip(bytes.as_chunks().0) {
+            *action = ((u32::from(u16::from_le_bytes(*bytes)) * 6) >> 16) as u16;
         }
         env.step(Actions::Discrete(&actions), out.outbox()).expect("actions fit");
     });

@@ -93,7 +93,7 @@ pub enum BatchError {
 
 /// Caller-owned output of a batch call; row = `env * agents + agent`.
 ///
-/// `masks`, `last_observations`, `state` and `last_state` may be empty slices: then they are not written.
+/// `masks`, `state` and the three `last_` slices may be empty: then they are not written.
 #[derive(Debug, Default)]
 pub struct Outbox<'a> {
     /// `[envs, agents, obs]`: what each agent sees now.
@@ -106,6 +106,8 @@ pub struct Outbox<'a> {
     pub ends: &'a mut [End],
     /// `[envs, agents, obs]`: the true last observation of an episode that just ended; other rows are not written.
     pub last_observations: &'a mut [f32],
+    /// `[envs, agents, actions]`: the masks that belong to `last_observations`, to bootstrap over allowed actions only.
+    pub last_masks: &'a mut [bool],
     /// `[envs, state]`: global state now.
     pub state: &'a mut [f32],
     /// `[envs, state]`: the true last state of an episode that just ended; other rows are not written.
@@ -131,6 +133,7 @@ impl<'a> Outbox<'a> {
             rewards: split(&mut self.rewards, rows),
             ends: split(&mut self.ends, envs),
             last_observations: split(&mut self.last_observations, rows * obs),
+            last_masks: split(&mut self.last_masks, rows * spec.action.mask_size()),
             state: split(&mut self.state, envs * spec.state),
             last_state: split(&mut self.last_state, envs * spec.state),
         }
@@ -151,6 +154,7 @@ impl<'a> Outbox<'a> {
             ("rewards", "[envs, agents]", self.rewards.len(), rows, false),
             ("ends", "[envs]", self.ends.len(), envs, false),
             ("last_observations", "[envs, agents, obs]", self.last_observations.len(), obs, true),
+            ("last_masks", "[envs, agents, actions]", self.last_masks.len(), masks, true),
             ("state", "[envs, state]", self.state.len(), state, true),
             ("last_state", "[envs, state]", self.last_state.len(), state, true),
         ];
@@ -222,6 +226,8 @@ pub struct Buffers {
     pub ends: Vec<End>,
     /// `[envs, agents, obs]`; only rows of ended instances are meaningful.
     pub last_observations: Vec<f32>,
+    /// `[envs, agents, actions]`; only rows of ended instances are meaningful.
+    pub last_masks: Vec<bool>,
     /// `[envs, state]`.
     pub state: Vec<f32>,
     /// `[envs, state]`; only rows of ended instances are meaningful.
@@ -239,6 +245,7 @@ impl Buffers {
             rewards: vec![0.0; rows],
             ends: vec![End::Running; envs],
             last_observations: vec![0.0; obs],
+            last_masks: vec![false; rows * spec.action.mask_size()],
             state: vec![0.0; envs * spec.state],
             last_state: vec![0.0; envs * spec.state],
         }
@@ -252,6 +259,7 @@ impl Buffers {
             rewards: &mut self.rewards,
             ends: &mut self.ends,
             last_observations: &mut self.last_observations,
+            last_masks: &mut self.last_masks,
             state: &mut self.state,
             last_state: &mut self.last_state,
         }
@@ -262,7 +270,8 @@ impl Buffers {
 ///
 /// **Auto-reset.** When [`step`](Self::step) ends an episode, the same call begins the next one in that lane:
 /// `rewards` and `ends` belong to the step that ended the episode, `observations`, `masks` and `state` to the first
-/// moment of the next episode, and `last_observations` and `last_state` hold what the agents saw at the very end.
+/// moment of the next episode, and `last_observations`, `last_masks` and `last_state` hold what the agents saw, and
+/// could have done, at the very end.
 /// Every action therefore has an effect; no step is spent on resetting.
 ///
 /// **Randomness.** Everything random is drawn from streams addressed by (purpose, global lane, episode),

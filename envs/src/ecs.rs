@@ -48,9 +48,27 @@ pub struct After(pub Phase);
 #[derive(ScheduleLabel, Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Step;
 
-/// Settle schedule: `Reset` and `Observe`, and what follows each.
+/// Reset schedule: `Reset` and what follows it.
 #[derive(ScheduleLabel, Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Settle;
+struct Reset;
+
+/// Observe schedule: `Observe` and what follows it.
+#[derive(ScheduleLabel, Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Observe;
+
+/// The schedules of one shard, to which a game and its plugins add their systems.
+///
+/// `observe` runs once more, before `reset`, in a step that ends an episode whose last moment somebody wants to see;
+/// so its systems draw no random numbers, and running them twice changes nothing.
+pub struct Stages {
+    /// [`Phase::Act`] to [`Phase::Reward`].
+    pub step: Schedule,
+    /// [`Phase::Reset`]: acts on the instances whose [`Clock::end`] says that the episode is over, and runs only when
+    /// there are some.
+    pub reset: Schedule,
+    /// [`Phase::Observe`].
+    pub observe: Schedule,
+}
 
 /// On each instance's own row: which lane it is and how far its episode is.
 #[derive(Component, Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,6 +115,13 @@ pub struct Frame<'a> {
     pub state: &'a mut [f32],
 }
 
+impl Frame<'_> {
+    /// Whether nothing is wanted.
+    pub fn is_empty(&self) -> bool {
+        self.observations.is_empty() && self.masks.is_empty() && self.state.is_empty()
+    }
+}
+
 /// A game that is simulated by systems over components.
 pub trait EcsGame: Clone + Send + Sync + 'static {
     /// Access to the columns from outside the schedule, one for each shard.
@@ -110,9 +135,8 @@ pub trait EcsGame: Clone + Send + Sync + 'static {
     /// by instance. Inserts the resources that its systems need.
     fn spawn(&self, world: &mut World, rows: Vec<(Clock, Dice)>) -> Self::Columns;
 
-    /// Adds its systems, each in its [`Phase`] and chained within it, to the two schedules:
-    /// `step` runs `Act` to `Reward`, `settle` runs `Reset` and `Observe`.
-    fn systems(&self, step: &mut Schedule, settle: &mut Schedule);
+    /// Adds its systems, each in its [`Phase`] and ordered within it.
+    fn systems(&self, stages: &mut Stages);
 
     /// Forgets all earlier episodes, before a [`BatchEnv::reset`] to `episode`; most games have nothing to forget.
     fn restart(&self, _columns: &mut Self::Columns, _world: &mut World, _episode: u32) {}
@@ -154,8 +178,8 @@ pub trait EcsGame: Clone + Send + Sync + 'static {
 /// row order before the first step; later insertions would reorder rows.
 pub trait Plugin: Send + Sync {
     /// Prepares one shard, whose rows are spawned, and adds systems in [`After`] sets (or in a [`Phase`], ordered
-    /// against the game's systems): `Act` to `Reward` to `step`, `Reset` and `Observe` to `settle`.
-    fn build(&self, world: &mut World, step: &mut Schedule, settle: &mut Schedule);
+    /// against the game's systems).
+    fn build(&self, world: &mut World, stages: &mut Stages);
 
     /// Appends the state that the plugin added to instance `lane`, so that saved lanes stay complete.
     fn save(&self, world: &mut World, lane: usize, to: &mut Writer);
@@ -189,8 +213,7 @@ pub fn column<T>(chunk: ContiguousMut<'_, T>) -> &mut [T] {
 
 struct Shard<G: EcsGame> {
     world: World,
-    step: Schedule,
-    settle: Schedule,
+    stages: Stages,
     columns: G::Columns,
     clocks: QueryState<(&'static mut Clock, &'static mut Dice)>,
     rewards: QueryState<&'static mut Reward>,
@@ -232,21 +255,23 @@ impl<G: EcsGame> Shard<G> {
             })
             .collect();
         let columns = game.spawn(&mut world, rows);
-        let mut step =
-            schedule(Step, &[Phase::Act, Phase::Dynamics, Phase::Interact, Phase::Reward]);
-        let mut settle = schedule(Settle, &[Phase::Reset, Phase::Observe]);
-        game.systems(&mut step, &mut settle);
+        let mut stages = Stages {
+            step: schedule(Step, &[Phase::Act, Phase::Dynamics, Phase::Interact, Phase::Reward]),
+            reset: schedule(Reset, &[Phase::Reset]),
+            observe: schedule(Observe, &[Phase::Observe]),
+        };
+        game.systems(&mut stages);
         for plugin in plugins {
-            plugin.build(&mut world, &mut step, &mut settle);
+            plugin.build(&mut world, &mut stages);
         }
-        for schedule in [&mut step, &mut settle] {
+        for schedule in [&mut stages.step, &mut stages.reset, &mut stages.observe] {
             schedule.initialize(&mut world).map_err(|error| BuildError {
                 problems: vec![error.to_string(schedule.graph(), &world)],
             })?;
         }
         let clocks = world.query();
         let rewards = world.query();
-        Ok(Self { world, step, settle, columns, clocks, rewards, watched: BTreeMap::new(), envs })
+        Ok(Self { world, stages, columns, clocks, rewards, watched: BTreeMap::new(), envs })
     }
 
     fn clocks(&mut self) -> (&mut [Clock], &mut [Dice]) {
@@ -256,7 +281,7 @@ impl<G: EcsGame> Shard<G> {
     }
 
     /// Begins the episode after `Clock::episode` in every instance whose clock says that the present one is over.
-    fn settle(&mut self, streams: Streams) {
+    fn begin(&mut self, streams: Streams) {
         let (clocks, dice) = self.clocks();
         for (clock, dice) in clocks.iter_mut().zip(dice) {
             if clock.end.is_over() {
@@ -265,7 +290,7 @@ impl<G: EcsGame> Shard<G> {
                 streams.readdress(&mut dice.0, Purpose::Episode, clock.lane, clock.episode);
             }
         }
-        self.settle.run(&mut self.world);
+        self.stages.reset.run(&mut self.world);
         for clock in self.clocks().0 {
             clock.end = End::Running;
         }
@@ -273,12 +298,13 @@ impl<G: EcsGame> Shard<G> {
 
     fn reset(&mut self, game: &G, streams: Streams, episode: u32, out: Outbox<'_>) {
         for clock in self.clocks().0 {
-            // `settle` adds the one.
+            // `begin` adds the one.
             clock.episode = episode.wrapping_sub(1);
             clock.end = End::Terminated;
         }
         game.restart(&mut self.columns, &mut self.world, episode);
-        self.settle(streams);
+        self.begin(streams);
+        self.stages.observe.run(&mut self.world);
         self.observe(game, out);
     }
 
@@ -294,7 +320,7 @@ impl<G: EcsGame> Shard<G> {
         for clock in self.clocks().0 {
             clock.step += 1;
         }
-        self.step.run(&mut self.world);
+        self.stages.step.run(&mut self.world);
         let chunks = self.rewards.contiguous_iter_mut(&mut self.world);
         let rewards = column(whole(chunks.expect("components are stored in tables")));
         for (out, reward) in out.rewards.iter_mut().zip(rewards) {
@@ -305,20 +331,24 @@ impl<G: EcsGame> Shard<G> {
             *out = clock.end;
             over |= clock.end.is_over();
         }
-        if over && !(out.last_observations.is_empty() && out.last_state.is_empty()) {
-            let frame = Frame {
+        if over {
+            let last = Frame {
                 observations: out.last_observations,
-                masks: &mut [],
+                masks: out.last_masks,
                 state: out.last_state,
             };
-            game.observe(&mut self.columns, &mut self.world, Scope::Ended, frame);
-        }
-        for (lane, last) in &mut self.watched {
-            if out.ends[*lane].is_over() {
-                *last = Some(game.describe(&mut self.columns, &mut self.world, *lane));
+            if !last.is_empty() {
+                self.stages.observe.run(&mut self.world);
+                game.observe(&mut self.columns, &mut self.world, Scope::Ended, last);
             }
+            for (lane, last) in &mut self.watched {
+                if out.ends[*lane].is_over() {
+                    *last = Some(game.describe(&mut self.columns, &mut self.world, *lane));
+                }
+            }
+            self.begin(streams);
         }
-        self.settle(streams);
+        self.stages.observe.run(&mut self.world);
         let frame = Frame { observations: out.observations, masks: out.masks, state: out.state };
         game.observe(&mut self.columns, &mut self.world, Scope::All, frame);
     }

@@ -31,7 +31,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::batch::{Actions, BatchEnv, BatchError, End};
-use crate::ecs::{Clock, Dice, EcsGame, Frame, Phase, Reward, Scope, Sharded, column, whole};
+use crate::ecs::{
+    Clock, Dice, EcsGame, Frame, Phase, Reward, Scope, Sharded, Stages, column, whole,
+};
 use crate::registry::Registered;
 use crate::seed::{Streams, unit_f64};
 use crate::snapshot::{Reader, Writer};
@@ -456,9 +458,9 @@ impl EcsGame for Game {
         Columns { see: SystemState::new(world), choices: world.query(), past: world.query() }
     }
 
-    fn systems(&self, step: &mut Schedule, settle: &mut Schedule) {
-        step.add_systems((play.in_set(Phase::Interact), judge.in_set(Phase::Reward)));
-        settle.add_systems(forget.in_set(Phase::Reset));
+    fn systems(&self, stages: &mut Stages) {
+        stages.step.add_systems((play.in_set(Phase::Interact), judge.in_set(Phase::Reward)));
+        stages.reset.add_systems(forget.in_set(Phase::Reset));
     }
 
     fn act(&self, columns: &mut Columns, world: &mut World, actions: Actions<'_>) {
@@ -486,14 +488,15 @@ impl EcsGame for Game {
                 if let Some(out) = observations.get_mut(row * size..(row + 1) * size) {
                     self.see(agent, past, out);
                 }
+                let most = self.rules.most;
+                if let Some(mask) = masks.get_mut(row * most..(row + 1) * most) {
+                    let (open, closed) = mask.split_at_mut(self.rules.shape[agent]);
+                    open.fill(true);
+                    closed.fill(false);
+                }
             }
             if let Some(out) = state.get_mut(lane * size..(lane + 1) * size) {
                 self.see(0, past, out);
-            }
-        }
-        for (row, mask) in masks.chunks_exact_mut(self.rules.most).enumerate() {
-            for (action, open) in mask.iter_mut().enumerate() {
-                *open = action < self.rules.shape[row % players];
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Foraging in the ECS: components, the systems of a step, saved lanes.
+//! Foraging in the ECS: components, columns, saved lanes. The systems are in [`systems`].
 
 use std::sync::Arc;
 
@@ -7,16 +7,15 @@ use bevy_ecs::system::SystemState;
 use serde_json::{Value, json};
 
 use super::pcg64::Pcg64;
-use super::place::{Board, Scratch};
-use super::{Mode, Rules, observe};
-use crate::batch::{Actions, BatchError, End};
-use crate::ecs::{Clock, Dice, EcsGame, Frame, Phase, Reward, Scope, Seeds, column, whole};
+use super::{Mode, Rules, observe, systems};
+use crate::batch::{Actions, BatchError};
+use crate::ecs::{Clock, Dice, EcsGame, Frame, Reward, Scope, Seeds, Stages, column, whole};
 use crate::seed::Streams;
 use crate::snapshot::{Reader, Writer};
 use crate::spec::EnvSpec;
 
 /// On each player's and food's row: where it is.
-#[derive(Component, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Component, Clone, Copy, Debug, Eq, PartialOrd, Ord)]
 pub struct Cell {
     /// Row from the top.
     pub row: u8,
@@ -24,33 +23,31 @@ pub struct Cell {
     pub col: u8,
 }
 
+/// In one comparison, for there are many.
+impl PartialEq for Cell {
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key()
+    }
+}
+
 impl Cell {
     /// Where eaten foods and players that were never placed are.
     pub const NOWHERE: Self = Self { row: u8::MAX, col: u8::MAX };
 
     /// Row and column in one number, so that cells are compared and moved in one operation.
-    fn key(self) -> u16 {
+    pub(super) fn key(self) -> u16 {
         u16::from_le_bytes([self.row, self.col])
     }
 
-    fn from_key(key: u16) -> Self {
+    pub(super) fn from_key(key: u16) -> Self {
         let [row, col] = key.to_le_bytes();
         Self { row, col }
     }
 
-    fn distance(self, other: Self) -> u8 {
+    pub(super) fn distance(self, other: Self) -> u8 {
         self.row.abs_diff(other.row).saturating_add(self.col.abs_diff(other.col))
     }
 }
-
-const NORTH: u8 = 1;
-const SOUTH: u8 = 2;
-const WEST: u8 = 3;
-const EAST: u8 = 4;
-const LOAD: u8 = 5;
-
-/// What each action adds to a cell's key. A step off the board wraps around; masks forbid it.
-const STEP: [u16; 6] = [0, 1_u16.wrapping_neg(), 1, 256_u16.wrapping_neg(), 256, 0];
 
 /// On each player's row: its level.
 #[derive(Component, Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +56,14 @@ pub struct Level(pub u8);
 /// On each player's row: the action chosen for this step, before rules are applied.
 #[derive(Component, Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Intent(pub u8);
+
+/// On each player's row: the cell it wants to be in after this step, from [`System::Aim`] on.
+#[derive(Component, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target(pub Cell);
+
+/// On each player's row: whether it loads in this step, from [`System::Aim`] on.
+#[derive(Component, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Loads(pub bool);
 
 /// On each player's row: bit `a` says whether action `a` has an effect; an action without becomes NONE.
 #[derive(Component, Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +75,8 @@ pub struct Legal(pub u8);
 pub struct Sight(pub u8);
 
 /// On each food's row: its level, 0 when eaten.
+///
+/// The rows of one instance are kept in row-major order of their cells, so that eaten foods come last.
 #[derive(Component, Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Food(pub u16);
 
@@ -84,325 +91,12 @@ pub struct Field {
 
 /// On each instance's row in `Reference` mode: numpy's generator.
 #[derive(Component, Clone, Copy, Debug)]
-struct Numpy(Pcg64);
+pub(super) struct Numpy(pub(super) Pcg64);
 
 #[derive(Resource, Clone)]
-struct Setup(Arc<Rules>);
+pub(super) struct Setup(pub(super) Arc<Rules>);
 
-/// The systems of this game, as sets, so that a plugin can order its own against them.
-#[derive(SystemSet, Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum System {
-    /// [`Phase::Dynamics`]: players move.
-    Advance,
-    /// [`Phase::Interact`]: foods are loaded.
-    Load,
-    /// [`Phase::Reward`]: a common reward is shared.
-    Share,
-    /// [`Phase::Reward`]: ends are decided.
-    Judge,
-    /// [`Phase::Reset`]: new boards are laid.
-    Begin,
-    /// [`Phase::Observe`]: legal actions are found.
-    Look,
-}
-
-const TABLE: &str = "foraging's components are stored in tables";
-
-/// Most players of one instance; a validated configuration has no more.
-const MOST: usize = 64;
-
-/// Repeats an expression for the usual small counts, each as a constant, so that the loops over one instance's few
-/// rows are unrolled; and once for any count.
-macro_rules! specialize {
-    ($count:expr, |$name:ident| $body:expr) => {
-        match $count {
-            1 => {
-                let $name = 1;
-                $body
-            }
-            2 => {
-                let $name = 2;
-                $body
-            }
-            3 => {
-                let $name = 3;
-                $body
-            }
-            4 => {
-                let $name = 4;
-                $body
-            }
-            5 => {
-                let $name = 5;
-                $body
-            }
-            $name => $body,
-        }
-    };
-}
-pub(super) use specialize;
-
-fn advance(setup: Res<Setup>, mut players: Query<(&mut Cell, &Intent, &Legal), Without<Food>>) {
-    let clean = setup.0.mode == Mode::Clean;
-    let (cells, intents, legal) = whole(players.contiguous_iter_mut().expect(TABLE));
-    let cells = column(cells);
-    let mut targets = [0_u16; MOST];
-    specialize!(setup.0.players, |count| {
-        let teams = cells.chunks_exact_mut(count).zip(intents.chunks_exact(count));
-        for ((team, intents), legal) in teams.zip(legal.chunks_exact(count)) {
-            let targets = &mut targets[..count];
-            for index in 0..count {
-                let action = intents[index].0;
-                let step =
-                    if legal[index].0 >> action & 1 == 1 { STEP[action as usize] } else { 0 };
-                targets[index] = team[index].key().wrapping_add(step);
-            }
-            if clean && count > 2 {
-                hold_followers(team, targets);
-            }
-            for index in 0..count {
-                let target = targets[index];
-                let wanted: usize = targets.iter().map(|other| usize::from(*other == target)).sum();
-                if wanted == 1 {
-                    team[index] = Cell::from_key(target);
-                }
-            }
-        }
-    });
-}
-
-/// Turns moves that cannot happen into standing still, and then the moves into the cells of those who stand still,
-/// until nothing changes. Without it a player could enter the cell of one that is blocked by a third;
-/// so two players never need it.
-fn hold_followers(team: &[Cell], targets: &mut [u16]) {
-    let moves = |targets: &[u16], index: usize| targets[index] != team[index].key();
-    loop {
-        let blocked = (0..team.len()).find(|&index| {
-            moves(targets, index)
-                && (0..team.len()).any(|other| other != index && targets[other] == targets[index])
-        });
-        let Some(index) = blocked else { return };
-        // All who want this cell stay where they are, so one of them may still be wanted elsewhere: look again.
-        let wanted = targets[index];
-        for (target, cell) in targets.iter_mut().zip(team) {
-            if *target == wanted {
-                *target = cell.key();
-            }
-        }
-    }
-}
-
-type Loaders =
-    (&'static Cell, &'static Level, &'static Intent, &'static Legal, &'static mut Reward);
-
-/// The food that a player at `cell` loads: the first in the order N, S, W, E.
-fn food_beside(cell: Cell, foods: &[Cell]) -> Option<usize> {
-    [NORTH, SOUTH, WEST, EAST].iter().find_map(|&side| {
-        let beside = cell.key().wrapping_add(STEP[side as usize]);
-        // From the corner a step off the board would lead to where eaten foods are.
-        foods.iter().position(|food| *food != Cell::NOWHERE && food.key() == beside)
-    })
-}
-
-fn load(
-    setup: Res<Setup>,
-    mut players: Query<Loaders, Without<Food>>,
-    mut foods: Query<(&mut Cell, &mut Food)>,
-    mut fields: Query<&mut Field>,
-) {
-    let rules = &*setup.0;
-    let (cells, levels, intents, legal, rewards) =
-        whole(players.contiguous_iter_mut().expect(TABLE));
-    let (food_cells, food_levels) = whole(foods.contiguous_iter_mut().expect(TABLE));
-    let (food_cells, food_levels) = (column(food_cells), column(food_levels));
-    let rewards = column(rewards);
-    rewards.fill(Reward(0.0));
-    let fields = column(whole(fields.contiguous_iter_mut().expect(TABLE)));
-    for (lane, field) in fields.iter_mut().enumerate() {
-        let rows = lane * rules.players..(lane + 1) * rules.players;
-        let mut waiting = 0_u64;
-        let chosen = intents[rows.clone()].iter().zip(&legal[rows.clone()]);
-        for (index, (intent, legal)) in chosen.enumerate() {
-            let loads = intent.0 == LOAD && legal.0 >> LOAD & 1 == 1;
-            waiting |= u64::from(loads) << index;
-        }
-        if waiting == 0 {
-            continue;
-        }
-        let (cells, levels) = (&cells[rows.clone()], &levels[rows.clone()]);
-        let rewards = &mut rewards[rows];
-        let foods = lane * rules.foods..(lane + 1) * rules.foods;
-        let (food_cells, food_levels) = (&mut food_cells[foods.clone()], &mut food_levels[foods]);
-        load_foods(rules, waiting, cells, levels, rewards, food_cells, food_levels, field);
-    }
-}
-
-/// Players in the bit set `waiting` load, in groups, each at one food.
-#[expect(clippy::too_many_arguments, reason = "the columns of one instance")]
-fn load_foods(
-    rules: &Rules,
-    mut waiting: u64,
-    cells: &[Cell],
-    levels: &[Level],
-    rewards: &mut [Reward],
-    food_cells: &mut [Cell],
-    food_levels: &mut [Food],
-    field: &mut Field,
-) {
-    // Groups form on the board as it was, so that the order in which they are served cannot matter.
-    let mut choice = [None; MOST];
-    if rules.mode == Mode::Clean {
-        for index in bits(waiting) {
-            choice[index] = food_beside(cells[index], food_cells);
-        }
-    }
-    while waiting != 0 {
-        let first = waiting.trailing_zeros() as usize;
-        let mine = match rules.mode {
-            Mode::Clean => choice[first],
-            Mode::Reference => food_beside(cells[first], food_cells),
-        };
-        let Some(food) = mine else {
-            waiting &= waiting - 1;
-            continue;
-        };
-        let target = food_cells[food];
-        let mut group = 0_u64;
-        for index in bits(waiting) {
-            let joins = match rules.mode {
-                Mode::Clean => choice[index] == Some(food),
-                Mode::Reference => cells[index].distance(target) == 1,
-            };
-            group |= u64::from(joins) << index;
-        }
-        waiting &= !group;
-        let level = u32::from(food_levels[food].0);
-        let joined: u32 = bits(group).map(|index| u32::from(levels[index].0)).sum();
-        if joined < level {
-            for index in bits(group) {
-                rewards[index].0 -= rules.penalty;
-            }
-            continue;
-        }
-        for index in bits(group) {
-            let share = f64::from(u32::from(levels[index].0) * level);
-            let whole = if rules.normalize { f64::from(joined * field.spawned) } else { 1.0 };
-            rewards[index].0 = (share / whole) as f32;
-        }
-        food_cells[food] = Cell::NOWHERE;
-        food_levels[food] = Food(0);
-        field.left -= 1;
-    }
-}
-
-/// Indices of the set bits, lowest first.
-fn bits(mut set: u64) -> impl Iterator<Item = usize> {
-    std::iter::from_fn(move || {
-        let lowest = (set != 0).then(|| set.trailing_zeros() as usize)?;
-        set &= set - 1;
-        Some(lowest)
-    })
-}
-
-fn share(setup: Res<Setup>, mut rewards: Query<&mut Reward>) {
-    let rewards = column(whole(rewards.contiguous_iter_mut().expect(TABLE)));
-    for team in rewards.chunks_exact_mut(setup.0.players) {
-        let sum: f64 = team.iter().map(|reward| f64::from(reward.0)).sum();
-        team.fill(Reward(sum as f32));
-    }
-}
-
-fn judge(setup: Res<Setup>, mut instances: Query<(&mut Clock, &Field)>) {
-    let (clocks, fields) = whole(instances.contiguous_iter_mut().expect(TABLE));
-    // The reference sets `done` at the limit and never `truncated`.
-    let limit = match setup.0.mode {
-        Mode::Reference => End::Terminated,
-        Mode::Clean => End::Truncated,
-    };
-    for (clock, field) in column(clocks).iter_mut().zip(fields) {
-        clock.end = if field.left == 0 {
-            End::Terminated
-        } else if clock.step >= setup.0.steps {
-            limit
-        } else {
-            End::Running
-        };
-    }
-}
-
-fn begin(
-    setup: Res<Setup>,
-    mut scratch: Local<Scratch>,
-    mut instances: Query<(&Clock, &mut Dice, &mut Field)>,
-    mut numpy: Query<&mut Numpy>,
-    mut players: Query<(&mut Cell, &mut Level), Without<Food>>,
-    mut foods: Query<(&mut Cell, &mut Food)>,
-) {
-    let rules = &*setup.0;
-    let (clocks, dice, fields) = whole(instances.contiguous_iter_mut().expect(TABLE));
-    if clocks.iter().all(|clock| !clock.end.is_over()) {
-        return;
-    }
-    let (dice, fields) = (column(dice), column(fields));
-    let (cells, levels) = whole(players.contiguous_iter_mut().expect(TABLE));
-    let (cells, levels) = (column(cells), column(levels));
-    let (food_cells, food_levels) = whole(foods.contiguous_iter_mut().expect(TABLE));
-    let (food_cells, food_levels) = (column(food_cells), column(food_levels));
-    let mut numpy = numpy.contiguous_iter_mut().expect(TABLE).next().map(column);
-    for lane in (0..clocks.len()).filter(|&lane| clocks[lane].end.is_over()) {
-        let rows = lane * rules.players..(lane + 1) * rules.players;
-        let food_rows = lane * rules.foods..(lane + 1) * rules.foods;
-        let mut board = Board {
-            players: &mut cells[rows.clone()],
-            levels: &mut levels[rows],
-            foods: &mut food_cells[food_rows.clone()],
-            food_levels: &mut food_levels[food_rows],
-        };
-        match (&rules.fixed, &mut numpy) {
-            (Some((players, foods)), _) => board.fixed(players, foods),
-            (None, Some(numpy)) => board.draw(rules, &mut numpy[lane].0, &mut scratch),
-            (None, None) => board.draw(rules, &mut dice[lane].0, &mut scratch),
-        }
-        fields[lane] = Field {
-            left: board.food_levels.iter().filter(|level| level.0 > 0).count() as u16,
-            spawned: board.food_levels.iter().map(|level| u32::from(level.0)).sum(),
-        };
-    }
-}
-
-fn look(
-    setup: Res<Setup>,
-    mut players: Query<(&Cell, &mut Legal), Without<Food>>,
-    foods: Query<&Cell, With<Food>>,
-) {
-    let rules = &*setup.0;
-    let (cells, legal) = whole(players.contiguous_iter_mut().expect(TABLE));
-    let foods = whole(foods.contiguous_iter().expect(TABLE));
-    let legal = column(legal);
-    let (last_row, last_col) = (rules.rows - 1, rules.cols - 1);
-    specialize!(rules.foods, |count| {
-        let teams = cells.chunks_exact(rules.players).zip(legal.chunks_exact_mut(rules.players));
-        for ((team, legal), foods) in teams.zip(foods.chunks_exact(count)) {
-            for (cell, legal) in team.iter().zip(legal) {
-                let on_board = u8::from(cell.row > 0) << NORTH
-                    | u8::from(cell.row < last_row) << SOUTH
-                    | u8::from(cell.col > 0) << WEST
-                    | u8::from(cell.col < last_col) << EAST;
-                let key = cell.key();
-                let mut food = 0;
-                for other in foods {
-                    for side in [NORTH, SOUTH, WEST, EAST] {
-                        let beside = key.wrapping_add(STEP[side as usize]);
-                        food |= u8::from(other.key() == beside) << side;
-                    }
-                }
-                // A step off the board may wrap to where eaten foods are.
-                food &= on_board;
-                legal.0 = 1 | (on_board & !food) | u8::from(food != 0) << LOAD;
-            }
-        }
-    });
-}
+pub(super) const TABLE: &str = "foraging's components are stored in tables";
 
 type PlayerColumns = (&'static Cell, &'static Level, &'static Legal, &'static Sight);
 type FoodColumns = (&'static Cell, &'static Food);
@@ -489,7 +183,9 @@ impl EcsGame for Game {
                 }
             };
         }
-        let player = (Cell::NOWHERE, Level(1), Intent(0), Legal(1), Sight(sight), Reward(0.0));
+        let (intent, target, loads) = (Intent(0), Target(Cell::NOWHERE), Loads(false));
+        let seen = (Cell::NOWHERE, Level(1), Legal(1), Sight(sight));
+        let player = (seen, intent, target, loads, Reward(0.0));
         world.spawn_batch(std::iter::repeat_n(player, envs * players));
         world.spawn_batch(std::iter::repeat_n((Cell::NOWHERE, Food(0)), envs * foods));
         Columns {
@@ -499,21 +195,8 @@ impl EcsGame for Game {
         }
     }
 
-    fn systems(&self, step: &mut Schedule, settle: &mut Schedule) {
-        step.add_systems((
-            advance.in_set(System::Advance).in_set(Phase::Dynamics),
-            load.in_set(System::Load).in_set(Phase::Interact),
-            judge.in_set(System::Judge).in_set(Phase::Reward),
-        ));
-        if self.rules.common {
-            step.add_systems(
-                share.in_set(System::Share).in_set(Phase::Reward).before(System::Judge),
-            );
-        }
-        settle.add_systems((
-            begin.in_set(System::Begin).in_set(Phase::Reset),
-            look.in_set(System::Look).in_set(Phase::Observe),
-        ));
+    fn systems(&self, stages: &mut Stages) {
+        systems::add(stages, self.rules.common);
     }
 
     fn restart(&self, columns: &mut Columns, world: &mut World, episode: u32) {
@@ -609,6 +292,9 @@ impl EcsGame for Game {
             field.left += u16::from(!eaten);
             food_cells[row] = cell;
             food_levels[row].0 = level;
+        }
+        if !food_cells[lane * foods..(lane + 1) * foods].is_sorted() {
+            return Err(bad("the foods are not in row-major order"));
         }
         field.spawned = from.u32()?;
         column(whole(fields.contiguous_iter_mut().expect(TABLE)))[lane] = field;

@@ -48,10 +48,12 @@ mod game;
 mod observe;
 mod pcg64;
 mod place;
+mod systems;
 mod task;
 
-pub use game::{Cell, Field, Food, Game, Intent, Legal, Level, Sight, System};
+pub use game::{Cell, Field, Food, Game, Intent, Legal, Level, Loads, Sight, Target};
 pub use pcg64::Pcg64;
+pub use systems::System;
 pub use task::{RuleSet, Task, TaskError};
 
 /// Raised when the same seed and actions give another trajectory.

@@ -2,7 +2,8 @@
 
 use std::cmp::Ordering;
 
-use super::game::{Cell, Food, Level, Seen, Sight, specialize};
+use super::game::{Cell, Food, Level, Seen, Sight};
+use super::systems::specialize;
 use super::{ACTIONS, Mode, Rules, StateMode, View};
 use crate::ecs::{Frame, Scope};
 use crate::spec::EnvSpec;
@@ -18,6 +19,38 @@ struct Scene<'a> {
 
 const ABSENT: [f32; 3] = [-1.0, -1.0, 0.0];
 
+/// The mask that belongs to each value of [`Legal`].
+const MASKS: [[bool; ACTIONS.len()]; 1 << ACTIONS.len()] = {
+    let mut masks = [[false; ACTIONS.len()]; 1 << ACTIONS.len()];
+    let mut entry = 0;
+    while entry < masks.len() * ACTIONS.len() {
+        let (legal, action) = (entry / ACTIONS.len(), entry % ACTIONS.len());
+        masks[legal][action] = legal >> action & 1 == 1;
+        entry += 1;
+    }
+    masks
+};
+
+/// The instances in order.
+#[expect(clippy::inline_always, reason = "the counts are constants only when inlined")]
+#[inline(always)]
+fn scenes<'a>(
+    seen: &Seen<'a>,
+    players: usize,
+    foods: usize,
+) -> impl Iterator<Item = Scene<'a>> + use<'a> {
+    let teams = seen.cells.chunks_exact(players).zip(seen.levels.chunks_exact(players));
+    let boards = seen.food_cells.chunks_exact(foods).zip(seen.food_levels.chunks_exact(foods));
+    let sights = seen.sights.chunks_exact(players);
+    teams.zip(sights).zip(boards).map(|(((players, levels), sights), (foods, food_levels))| Scene {
+        players,
+        levels,
+        sights,
+        foods,
+        food_levels,
+    })
+}
+
 /// Writes observations, masks and state of the instances in `scope`.
 pub(super) fn write(
     rules: &Rules,
@@ -26,184 +59,204 @@ pub(super) fn write(
     scope: Scope,
     frame: Frame<'_>,
 ) {
-    let Rules { players, foods, .. } = *rules;
-    let obs = spec.observation.size();
     let Frame { observations, masks, state } = frame;
-    let far = rules.rows.max(rules.cols) - 1;
-    let whole = scope == Scope::All
-        && rules.view == View::Vector
-        && rules.observe_levels
-        && !observations.is_empty()
-        && seen.sights.iter().all(|sight| sight.0 >= far);
-    if whole {
-        let out = observations.as_chunks_mut::<3>().0;
-        specialize!(players, |players| {
-            specialize!(foods, |foods| whole_boards(seen, players, foods, out));
-        });
+    let wanted = |lane: usize| scope == Scope::All || seen.clocks[lane].end.is_over();
+    for (row, (mask, legal)) in masks.as_chunks_mut().0.iter_mut().zip(seen.legal).enumerate() {
+        if scope == Scope::All || wanted(row / rules.players) {
+            *mask = MASKS[legal.0 as usize % MASKS.len()];
+        }
     }
-    // Where whole boards say everything that is wanted, no instance is left to look at.
-    let clocks = if whole && state.is_empty() { &[] } else { seen.clocks };
-    for (lane, clock) in clocks.iter().enumerate() {
-        if scope == Scope::Ended && !clock.end.is_over() {
-            continue;
+    let every = scope == Scope::All && rules.view == View::Vector && rules.observe_levels;
+    if every && !observations.is_empty() {
+        every_instance(rules, seen, observations.as_chunks_mut().0);
+    } else {
+        let size = rules.players * spec.observation.size();
+        each_instance(rules, seen, wanted, observations, size, |scene, out| see(rules, scene, out));
+    }
+    match rules.state {
+        StateMode::Observations if every && observations.len() == state.len() => {
+            state.copy_from_slice(observations);
         }
-        let rows = lane * players..(lane + 1) * players;
-        let food_rows = lane * foods..(lane + 1) * foods;
-        let scene = Scene {
-            players: &seen.cells[rows.clone()],
-            levels: &seen.levels[rows.clone()],
-            sights: &seen.sights[rows.clone()],
-            foods: &seen.food_cells[food_rows.clone()],
-            food_levels: &seen.food_levels[food_rows],
-        };
-        let all = rows.start * obs..rows.end * obs;
-        if let Some(out) = observations.get_mut(all.clone()).filter(|_| !whole) {
-            see(rules, &scene, out);
+        StateMode::Observations => {
+            each_instance(rules, seen, wanted, state, spec.state, |scene, out| {
+                see(rules, scene, out);
+            });
         }
-        let out = state.get_mut(lane * spec.state..(lane + 1) * spec.state);
-        if let Some(out) = out {
-            match rules.state {
-                StateMode::Board => {
-                    board(&scene, out);
-                    out[spec.state - 1] = clock.step as f32 / rules.steps as f32;
+        StateMode::Board => {
+            each_instance(rules, seen, wanted, state, spec.state, board);
+            let ages = seen.clocks.iter().map(|clock| clock.step as f32 / rules.steps as f32);
+            for (lane, (out, age)) in state.chunks_exact_mut(spec.state).zip(ages).enumerate() {
+                if wanted(lane) {
+                    out[spec.state - 1] = age;
                 }
-                StateMode::Observations => match observations.get(all) {
-                    Some(observed) => out.copy_from_slice(observed),
-                    None => see(rules, &scene, out),
-                },
             }
         }
     }
-    if !masks.is_empty() {
-        for (mask, legal) in masks.as_chunks_mut::<{ ACTIONS.len() }>().0.iter_mut().zip(seen.legal)
-        {
-            *mask = std::array::from_fn(|action| legal.0 >> action & 1 == 1);
+}
+
+/// Writes `size` numbers for each instance that is wanted.
+fn each_instance(
+    rules: &Rules,
+    seen: &Seen<'_>,
+    wanted: impl Fn(usize) -> bool,
+    out: &mut [f32],
+    size: usize,
+    write: impl Fn(&Scene<'_>, &mut [f32]),
+) {
+    let scenes = scenes(seen, rules.players, rules.foods);
+    for (lane, (scene, out)) in scenes.zip(out.chunks_exact_mut(size)).enumerate() {
+        if wanted(lane) {
+            write(&scene, out);
         }
     }
+}
+
+/// Vector observations with levels. Counts are constants, so that the loops over one instance's few rows are unrolled.
+fn every_instance(rules: &Rules, seen: &Seen<'_>, out: &mut [[f32; 3]]) {
+    let far = rules.rows.max(rules.cols) - 1;
+    let whole = seen.sights.iter().map(|sight| sight.0).min() >= Some(far);
+    specialize!(rules.players, |players| specialize!(rules.foods, |foods| {
+        let rows = out.chunks_exact_mut(players * (players + foods));
+        if whole {
+            for (scene, out) in scenes(seen, players, foods).zip(rows) {
+                whole_board(&scene, players, foods, out);
+            }
+        } else {
+            for (scene, out) in scenes(seen, players, foods).zip(rows) {
+                windows(rules.mode, &scene, players, foods, out);
+            }
+        }
+    }));
 }
 
 /// All agents' observations of one instance.
 fn see(rules: &Rules, scene: &Scene<'_>, out: &mut [f32]) {
+    let (players, foods) = (rules.players, rules.foods);
     match rules.view {
-        View::Vector => vectors(rules, scene, out),
-        View::Grid => grids(rules, scene, out),
-    }
-}
-
-fn vectors(rules: &Rules, scene: &Scene<'_>, out: &mut [f32]) {
-    let size = rules.player_size();
-    let length = out.len() / scene.players.len();
-    for (agent, row) in out.chunks_exact_mut(length).enumerate() {
-        let (food_part, player_part) = row.split_at_mut(3 * scene.foods.len());
-        windowed_foods(scene, agent, food_part.as_chunks_mut().0);
-        if size == 3 {
-            let slots = player_part.as_chunks_mut().0.iter_mut();
-            windowed_players(rules.mode, scene, agent, slots, |slot, triple| *slot = triple);
-        } else {
-            let slots = player_part.as_chunks_mut().0.iter_mut();
-            let pair = |slot: &mut [f32; 2], triple: [f32; 3]| *slot = [triple[0], triple[1]];
-            windowed_players(rules.mode, scene, agent, slots, pair);
+        View::Vector if rules.observe_levels => {
+            windows(rules.mode, scene, players, foods, out.as_chunks_mut().0);
         }
+        View::Vector => {
+            for (agent, row) in out.chunks_exact_mut(3 * foods + 2 * players).enumerate() {
+                let (food_part, player_part) = row.split_at_mut(3 * foods);
+                windowed_foods(scene, agent, food_part.as_chunks_mut().0);
+                let pairs = player_part.as_chunks_mut().0;
+                windowed_players(rules.mode, scene, agent, pairs, |[row, col, _]| [row, col]);
+            }
+        }
+        View::Grid => grids(rules, scene, out),
     }
 }
 
 /// Everyone sees everything: the foods' part is the same for all agents and positions are absolute.
 #[expect(clippy::inline_always, reason = "the counts are constants only when inlined")]
 #[inline(always)]
-fn whole_boards(seen: &Seen<'_>, players: usize, foods: usize, out: &mut [[f32; 3]]) {
-    let teams = seen.cells.chunks_exact(players).zip(seen.levels.chunks_exact(players));
-    let boards = seen.food_cells.chunks_exact(foods).zip(seen.food_levels.chunks_exact(foods));
-    let rows = out.chunks_exact_mut(players * (players + foods));
-    for (((cells, levels), (food_cells, food_levels)), out) in teams.zip(boards).zip(rows) {
-        let mut left = 0;
-        for index in 0..foods {
-            let food = food_cells[index];
-            // A slot is written in any case and kept only if the food is there.
-            out[left] = triple(food, (0, 0), f32::from(food_levels[index].0));
-            left += usize::from(food != Cell::NOWHERE);
+fn whole_board(scene: &Scene<'_>, players: usize, foods: usize, out: &mut [[f32; 3]]) {
+    for index in 0..foods {
+        let food = triple(scene.foods[index], scene.food_levels[index].0);
+        for agent in 0..players {
+            out[agent * (players + foods) + index] = food;
         }
-        for slot in &mut out[left..foods] {
-            *slot = ABSENT;
+    }
+    for index in 0..players {
+        let player = triple(scene.players[index], u16::from(scene.levels[index].0));
+        for agent in 0..players {
+            // The own triple first, then the others in index order.
+            let place = match index.cmp(&agent) {
+                Ordering::Less => index + 1,
+                Ordering::Equal => 0,
+                Ordering::Greater => index,
+            };
+            out[agent * (players + foods) + foods + place] = player;
         }
-        for agent in 1..players {
-            let row = agent * (players + foods);
-            for index in 0..foods {
-                out[row + index] = out[index];
-            }
-        }
-        for player in 0..players {
-            let seen = triple(cells[player], (0, 0), f32::from(levels[player].0));
-            for agent in 0..players {
-                // The own triple first, then the others in index order.
-                let place = match player.cmp(&agent) {
-                    Ordering::Less => player + 1,
-                    Ordering::Equal => 0,
-                    Ordering::Greater => player,
-                };
-                out[agent * (players + foods) + foods + place] = seen;
-            }
-        }
+    }
+}
+
+/// Everyone sees what is in a window around it.
+#[expect(clippy::inline_always, reason = "the counts are constants only when inlined")]
+#[inline(always)]
+fn windows(mode: Mode, scene: &Scene<'_>, players: usize, foods: usize, out: &mut [[f32; 3]]) {
+    for (agent, row) in out.chunks_exact_mut(players + foods).enumerate() {
+        let (food_part, player_part) = row.split_at_mut(foods);
+        windowed_foods(scene, agent, food_part);
+        windowed_players(mode, scene, agent, player_part, |triple| triple);
     }
 }
 
 /// The corner of the window around an agent, cut at the board's edge.
-fn corner(own: Cell, sight: u8) -> (u8, u8) {
-    (own.row.saturating_sub(sight), own.col.saturating_sub(sight))
+fn corner(own: Cell, sight: u8) -> Cell {
+    Cell { row: own.row.saturating_sub(sight), col: own.col.saturating_sub(sight) }
 }
 
+/// A cell that is seen from the corner of a window, and its level; else [`Cell::NOWHERE`].
+///
+/// Who is in view is as good as random, and a wrong guess costs more than to compute both: callers write every slot,
+/// and keep it if it holds something.
+fn through(window: Cell, cell: Cell, level: u16, seen: bool) -> [f32; 3] {
+    let row = cell.row.wrapping_sub(window.row);
+    let col = cell.col.wrapping_sub(window.col);
+    let cell = if seen { Cell { row, col } } else { Cell::NOWHERE };
+    triple(cell, if seen { level } else { 0 })
+}
+
+#[expect(clippy::inline_always, reason = "the counts are constants only when inlined")]
+#[inline(always)]
 fn windowed_foods(scene: &Scene<'_>, agent: usize, out: &mut [[f32; 3]]) {
     let (own, sight) = (scene.players[agent], scene.sights[agent].0);
-    let mut left = 0;
+    let window = corner(own, sight);
+    out.fill(ABSENT);
+    let mut kept = 0;
     for (food, level) in scene.foods.iter().zip(scene.food_levels) {
         // An eaten food is nowhere, which no sight reaches.
-        if within(own, *food, sight) {
-            out[left] = triple(*food, corner(own, sight), f32::from(level.0));
-            left += 1;
-        }
+        let seen = within(own, *food, sight);
+        out[kept] = through(window, *food, level.0, seen);
+        kept += usize::from(seen);
     }
-    out[left..].fill(ABSENT);
 }
 
-fn windowed_players<'a, T: 'a>(
+/// The own slot first; `cut` leaves out what is not observed of a player.
+#[expect(clippy::inline_always, reason = "the counts are constants only when inlined")]
+#[inline(always)]
+fn windowed_players<const SIZE: usize>(
     mode: Mode,
     scene: &Scene<'_>,
     agent: usize,
-    mut slots: impl Iterator<Item = &'a mut T>,
-    put: impl Fn(&mut T, [f32; 3]),
+    out: &mut [[f32; SIZE]],
+    cut: impl Fn([f32; 3]) -> [f32; SIZE],
 ) {
     let (own, sight) = (scene.players[agent], scene.sights[agent].0);
-    let origin = corner(own, sight);
-    let mut add = |cell: Cell, level: Level| {
-        if let Some(slot) = slots.next() {
-            put(slot, triple(cell, origin, f32::from(level.0)));
-        }
-    };
-    add(own, scene.levels[agent]);
+    let window = corner(own, sight);
+    out.fill(cut(ABSENT));
+    out[0] = cut(through(window, own, u16::from(scene.levels[agent].0), true));
+    let mut kept = 1;
     for (index, (player, level)) in scene.players.iter().zip(scene.levels).enumerate() {
-        let visible = match mode {
-            Mode::Clean => within(own, *player, sight),
-            Mode::Reference => in_window(*player, origin, sight),
-        };
-        if visible && index != agent {
-            add(*player, *level);
+        if index == agent {
+            continue;
         }
+        let seen = match mode {
+            Mode::Clean => within(own, *player, sight),
+            Mode::Reference => in_window(*player, window, sight),
+        };
+        out[kept] = cut(through(window, *player, u16::from(level.0), seen));
+        kept += usize::from(seen);
     }
-    slots.for_each(|slot| put(slot, ABSENT));
 }
 
-fn triple(cell: Cell, origin: (u8, u8), level: f32) -> [f32; 3] {
-    [f32::from(cell.row.wrapping_sub(origin.0)), f32::from(cell.col.wrapping_sub(origin.1)), level]
+/// What is said of a cell; [`Cell::NOWHERE`] with level 0 gives [`ABSENT`], for boards have at most 127 rows and
+/// columns, so that the highest bit is free for a sign.
+fn triple(cell: Cell, level: u16) -> [f32; 3] {
+    [f32::from(cell.row.cast_signed()), f32::from(cell.col.cast_signed()), f32::from(level)]
 }
 
 fn within(own: Cell, other: Cell, sight: u8) -> bool {
-    own.row.abs_diff(other.row) <= sight && own.col.abs_diff(other.col) <= sight
+    (own.row.abs_diff(other.row) <= sight) & (own.col.abs_diff(other.col) <= sight)
 }
 
 /// The reference measures players from the window's corner, which reaches too far where the board cuts the window.
-fn in_window(other: Cell, origin: (u8, u8), sight: u8) -> bool {
-    let reach = 2 * sight;
-    other.row.checked_sub(origin.0).is_some_and(|row| row <= reach)
-        && other.col.checked_sub(origin.1).is_some_and(|col| col <= reach)
+fn in_window(other: Cell, window: Cell, sight: u8) -> bool {
+    // Above and left of the corner a difference wraps beyond every reach.
+    let reach = |here: u8, origin: u8| here.wrapping_sub(origin) <= 2 * sight;
+    reach(other.row, window.row) & reach(other.col, window.col)
 }
 
 fn grids(rules: &Rules, scene: &Scene<'_>, out: &mut [f32]) {
@@ -244,14 +297,10 @@ fn grids(rules: &Rules, scene: &Scene<'_>, out: &mut [f32]) {
 
 /// Triples of all players and foods; the last entry, the elapsed share, is the caller's.
 fn board(scene: &Scene<'_>, out: &mut [f32]) {
-    let players = scene
-        .players
-        .iter()
-        .zip(scene.levels)
-        .map(|(cell, level)| triple(*cell, (0, 0), f32::from(level.0)));
-    let foods = scene.foods.iter().zip(scene.food_levels).map(|(cell, level)| {
-        if *cell == Cell::NOWHERE { ABSENT } else { triple(*cell, (0, 0), f32::from(level.0)) }
-    });
+    let players = scene.players.iter().zip(scene.levels);
+    let foods = scene.foods.iter().zip(scene.food_levels);
+    let players = players.map(|(cell, level)| triple(*cell, u16::from(level.0)));
+    let foods = foods.map(|(cell, level)| triple(*cell, level.0));
     for (slot, values) in out.as_chunks_mut::<3>().0.iter_mut().zip(players.chain(foods)) {
         *slot = values;
     }

@@ -47,6 +47,9 @@ pub(super) struct Bench {
     /// A C program of the same game (for foraging: built with -DR, -DP, -DF, -DCOOP), measured in turn
     #[arg(long, value_name = "FILE.c")]
     reference: Option<PathBuf>,
+    /// Write the global state as well, which only centralised learners need
+    #[arg(long)]
+    state: bool,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -84,28 +87,33 @@ fn arena(
     Ok(Arena { envs: instances, shard: shard.max(1), ..arena })
 }
 
-/// Fills a joint action with uniform draws, two of sixteen bits from every word; a bias of one part in ten thousand
-/// is no matter here.
-fn draw(space: &ActionSpace, rng: &mut ChaCha8Rng, actions: &mut ActionBuffer) {
-    match (actions, space) {
-        (ActionBuffer::Discrete(actions), space) => {
-            let count = space.actions().unwrap_or(1) as u32;
-            for pair in actions.chunks_mut(2) {
-                let mut word = rng.next_u32();
-                for action in pair {
-                    *action = (((word & 0xffff) * count) >> 16) as u16;
-                    word >>= 16;
+/// Draws uniform joint actions.
+struct Dice {
+    rng: ChaCha8Rng,
+    bytes: Vec<u8>,
+}
+
+impl Dice {
+    /// Discrete actions take sixteen bits each; a bias of one part in ten thousand is no matter here.
+    fn draw(&mut self, space: &ActionSpace, actions: &mut ActionBuffer) {
+        match (actions, space) {
+            (ActionBuffer::Discrete(actions), space) => {
+                let count = space.actions().unwrap_or(1) as u32;
+                self.bytes.resize(2 * actions.len(), 0);
+                self.rng.fill_bytes(&mut self.bytes);
+                for (action, bytes) in actions.iter_mut().zip(self.bytes.as_chunks().0) {
+                    *action = ((u32::from(u16::from_le_bytes(*bytes)) * count) >> 16) as u16;
                 }
             }
-        }
-        (ActionBuffer::Continuous(actions), ActionSpace::Box { low, high }) => {
-            for action in actions.chunks_exact_mut(low.len()) {
-                for ((value, low), high) in action.iter_mut().zip(low).zip(high) {
-                    *value = low + (high - low) * unit_f64(rng) as f32;
+            (ActionBuffer::Continuous(actions), ActionSpace::Box { low, high }) => {
+                for action in actions.chunks_exact_mut(low.len()) {
+                    for ((value, low), high) in action.iter_mut().zip(low).zip(high) {
+                        *value = low + (high - low) * unit_f64(&mut self.rng) as f32;
+                    }
                 }
             }
+            _ => {}
         }
-        _ => {}
     }
 }
 
@@ -117,18 +125,27 @@ struct Rate {
 }
 
 /// The rate of one thread's lanes.
-fn measure(arena: &Arena, lanes: std::ops::Range<u32>, seconds: f64) -> Result<Rate, Failure> {
+fn measure(
+    arena: &Arena,
+    lanes: std::ops::Range<u32>,
+    state: bool,
+    seconds: f64,
+) -> Result<Rate, Failure> {
     let failed = |error: &dyn std::fmt::Display| Failure::Run(format!("environment: {error}"));
     let envs = lanes.len();
-    let mut rng = arena.streams.at(Purpose::Explore, lanes.start, 0);
+    let rng = arena.streams.at(Purpose::Explore, lanes.start, 0);
+    let mut dice = Dice { rng, bytes: Vec::new() };
     let mut env =
         arena.env.build(lanes, arena.shard, arena.streams).map_err(|error| failed(&error))?;
     let mut buffers = Buffers::new(&arena.spec, envs);
+    if !state {
+        (buffers.state, buffers.last_state) = (Vec::new(), Vec::new());
+    }
     let mut actions = ActionBuffer::new(&arena.spec, envs);
     env.reset(0, buffers.outbox()).map_err(|error| failed(&error))?;
     let mut run = |batch_steps: u64| -> Result<(), Failure> {
         for _ in 0..batch_steps {
-            draw(&arena.spec.action, &mut rng, &mut actions);
+            dice.draw(&arena.spec.action, &mut actions);
             env.step(actions.as_actions(), buffers.outbox()).map_err(|error| failed(&error))?;
         }
         Ok(())
@@ -150,7 +167,7 @@ fn measure(arena: &Arena, lanes: std::ops::Range<u32>, seconds: f64) -> Result<R
 }
 
 /// All threads at once, each with a pool of one so that shards inside a batch stay on their thread.
-fn measure_all(arena: &Arena, threads: u32, seconds: f64) -> Result<Rate, Failure> {
+fn measure_all(arena: &Arena, threads: u32, state: bool, seconds: f64) -> Result<Rate, Failure> {
     let each = arena.envs.div_ceil(threads);
     let parts: Vec<_> = (0..arena.envs)
         .step_by(each as usize)
@@ -165,7 +182,7 @@ fn measure_all(arena: &Arena, threads: u32, seconds: f64) -> Result<Rate, Failur
                         .num_threads(1)
                         .build()
                         .map_err(|error| Failure::Run(format!("cannot start threads: {error}")))?;
-                    pool.install(|| measure(arena, lanes, seconds))
+                    pool.install(|| measure(arena, lanes, state, seconds))
                 })
             })
             .collect();
@@ -266,7 +283,7 @@ impl Bench {
                 if let Some(reference) = &reference {
                     theirs.push(reference.measure(self.instances, seconds)?);
                 }
-                let rate = measure_all(&arena, threads, seconds)?;
+                let rate = measure_all(&arena, threads, self.state, seconds)?;
                 rates.push(rate.wall);
                 busy.push(rate.processor / f64::from(threads));
                 note(&format!("{} {}/{repeats}", arena.spec.name, repeat + 1));
