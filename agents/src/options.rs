@@ -6,8 +6,7 @@ use serde::{Deserialize, Serialize};
 /// Whether action masks count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub enum Masks {
-    /// Only allowed actions are taken and bootstrapped from. The masks of an episode's very last moment are not known;
-    /// there every action counts.
+    /// Only allowed actions are taken and bootstrapped from, also at the last moment of an episode that was cut.
     #[default]
     Use,
     /// Every action is taken and bootstrapped from, as `EPyMARL` does on foraging.

@@ -29,7 +29,7 @@ pub(crate) struct Replay {
     observations: Vec<f32>,
     /// `[capacity, agents, obs]`: what was seen after the step, at an episode's end its true last observations.
     next_observations: Vec<f32>,
-    /// `[capacity, agents, actions]`, 1 for an allowed action; all 1 after an episode's last step.
+    /// `[capacity, agents, actions]`, 1 for an action allowed at the moment of `next_observations`.
     next_masks: Vec<u8>,
     /// `[capacity, state]`.
     state: Vec<f32>,
@@ -125,12 +125,10 @@ impl Replay {
                 }
                 let width = agents * actions;
                 let masks = &mut self.next_masks[slot * width..(slot + 1) * width];
-                if over {
-                    masks.fill(1);
-                } else {
-                    let open = &then.masks[env * width..(env + 1) * width];
-                    masks.iter_mut().zip(open).for_each(|(mask, &open)| *mask = u8::from(open));
-                }
+                let last = &rollout.last_masks[t * rows * actions..(t + 1) * rows * actions];
+                let next = if over { last } else { then.masks };
+                let open = &next[env * width..(env + 1) * width];
+                masks.iter_mut().zip(open).for_each(|(mask, &open)| *mask = u8::from(open));
                 for (agent, &action) in taken[team.clone()].iter().enumerate() {
                     self.actions[slot * agents + agent] = action as u8;
                 }
@@ -307,6 +305,7 @@ mod tests {
                 2.0,
             ]);
             rollout.masks[envs * 4 + row * 2 + (first + env) % 2] = true;
+            rollout.last_masks[row * 2 + (first + env + 1) % 2] = true;
             *action = ((first + env + agent) % 2) as u16;
             rollout.rewards[row] = number + 0.5 * agent as f32;
         }
@@ -346,8 +345,8 @@ mod tests {
                 assert_eq!(batch.actions[at], ((number + agent) % 2) as i64);
                 let reward = number as f32 + 0.5 * agent as f32;
                 assert_eq!(batch.rewards[at].to_bits(), reward.to_bits());
-                let mut open = [over, over];
-                open[number % 2] = true;
+                let mut open = [false; 2];
+                open[(number + usize::from(over)) % 2] = true;
                 let masks = open.map(|open| if open { 0.0 } else { FORBIDDEN });
                 assert_eq!(batch.next_masks[at * 2..at * 2 + 2], masks);
             }

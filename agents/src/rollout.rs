@@ -9,8 +9,8 @@ use crate::policy::{ActionBuffer, View};
 /// `steps` batch steps of `envs` instances; time is the slowest index.
 ///
 /// Moment `t` is what is seen before step `t`; there is one more moment than there are steps.
-/// By auto-reset the moment after an episode's last step belongs to the next episode: what the agents saw at the very
-/// end stands in `last_observations`.
+/// By auto-reset the moment after an episode's last step belongs to the next episode: what the agents saw, and could
+/// have done, at the very end stands in `last_observations`, `last_masks` and `last_state`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rollout {
     /// Steps that are filled.
@@ -43,6 +43,8 @@ pub struct Rollout {
     pub ends: Vec<End>,
     /// `[steps, envs, agents, obs]`; meaningful where `ends` says that the episode is over.
     pub last_observations: Vec<f32>,
+    /// `[steps, envs, agents, actions]`; meaningful where `ends` says that the episode is over.
+    pub last_masks: Vec<bool>,
     /// `[steps, envs, state]`; meaningful where `ends` says that the episode is over.
     pub last_state: Vec<f32>,
 }
@@ -68,6 +70,7 @@ impl Rollout {
             rewards: vec![0.0; capacity * rows],
             ends: vec![End::Running; capacity * envs],
             last_observations: vec![0.0; capacity * rows * obs],
+            last_masks: vec![false; capacity * rows * mask],
             last_state: vec![0.0; capacity * envs * spec.state],
         }
     }
@@ -106,6 +109,7 @@ impl Rollout {
             rewards: &mut self.rewards[..rows],
             ends: &mut self.ends[..envs],
             last_observations: &mut [],
+            last_masks: &mut [],
             state: &mut self.state[..envs * self.state_size],
             last_state: &mut [],
         }
@@ -144,6 +148,7 @@ impl Rollout {
             rewards: part_mut(&mut self.rewards, t, rows),
             ends: part_mut(&mut self.ends, t, envs),
             last_observations: part_mut(&mut self.last_observations, t, rows * self.obs),
+            last_masks: part_mut(&mut self.last_masks, t, rows * self.mask),
             state: part_mut(&mut self.state, t + 1, envs * self.state_size),
             last_state: part_mut(&mut self.last_state, t, envs * self.state_size),
         }

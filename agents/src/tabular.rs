@@ -342,16 +342,19 @@ impl Learner for TableLearner {
             };
             let (now, then) = (rollout.view(t), rollout.view(t + 1));
             let last = &rollout.last_observations[t * rows * obs..(t + 1) * rows * obs];
+            let last_masks = &rollout.last_masks[t * rows * size..(t + 1) * rows * size];
             let rewards = &rollout.rewards[t * rows..(t + 1) * rows];
             for (row, &action) in taken.iter().enumerate() {
                 let (env, agent) = (row / agents, row % agents);
                 let own = row * obs..(row + 1) * obs;
+                let end = rollout.ends[t * envs + env];
+                let masks = if end.is_over() { last_masks } else { then.masks };
                 let mask =
-                    if self.actor.masked { &then.masks[row * size..(row + 1) * size] } else { &[] };
+                    if self.actor.masked { &masks[row * size..(row + 1) * size] } else { &[] };
                 let bootstrap = self.config.time_limit == TimeLimit::Bootstrap;
-                let next = match rollout.ends[t * envs + env] {
+                let next = match end {
                     End::Running => self.actor.best(agent, &then.observations[own.clone()], mask),
-                    End::Truncated if bootstrap => self.actor.best(agent, &last[own.clone()], &[]),
+                    End::Truncated if bootstrap => self.actor.best(agent, &last[own.clone()], mask),
                     _ => 0.0,
                 };
                 let team = &rewards[env * agents..(env + 1) * agents];

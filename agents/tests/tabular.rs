@@ -54,6 +54,17 @@ fn a_cut_episode_is_bootstrapped_from_its_last_observation() {
     assert!((found - 1.0 / (1.0 - 0.72)).abs() < 0.1, "{found}");
 }
 
+/// The second player's other column does not exist and keeps its high first value, which must not be bootstrapped from:
+/// neither within an episode nor from the last moment of one that was cut.
+#[test]
+fn a_cut_episode_is_bootstrapped_over_allowed_actions() {
+    let env = matrix(
+        "(game: Tensors(actions: [2, 1], payoffs: [[1.0, 1.0], [1.0, 1.0]]), rounds: 5, memory: 0)",
+    );
+    let config = TabularQ { gamma: 0.9, rate: 0.5, initial: 100.0, ..TabularQ::default() };
+    close(&values(&*trained(&config, &env, 1, 4_000).learner, 1), &[10.0, 100.0]);
+}
+
 /// A game that stops by itself has no value behind the stop.
 #[test]
 fn an_ended_episode_is_not_bootstrapped() {

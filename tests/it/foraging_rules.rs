@@ -797,3 +797,43 @@ fn the_board_state_holds_everything_on_the_board() {
     game.step(&[NORTH, NONE]);
     assert_eq!((game.out.state[0], game.out.state[12]), (4.0, 0.1));
 }
+
+#[test]
+fn the_last_moment_of_a_cut_episode_is_what_a_longer_one_sees_on_its_way() {
+    for (sight, observation) in [(8, View::Vector), (2, View::Vector), (2, View::Grid)] {
+        let config = |steps| Foraging {
+            task: Some("Foraging-8x8-3p-3f-v3".to_owned()),
+            sight: Some(sight),
+            observation: Some(observation),
+            steps,
+            ..Foraging::default()
+        };
+        let (streams, lanes) = (Streams::new(8), 64);
+        let mut long = config(50).build(0..lanes, 16, streams).unwrap();
+        let mut short = config(9).build(0..lanes, 16, streams).unwrap();
+        let spec = long.spec().clone();
+        let [mut on_its_way, mut cut] = [0, 1].map(|_| Buffers::new(&spec, lanes as usize));
+        long.reset(0, on_its_way.outbox()).unwrap();
+        short.reset(0, cut.outbox()).unwrap();
+        let mut rng = streams.at(Purpose::Policy, 0, 0);
+        let mut alive = vec![true; lanes as usize];
+        for step in 1..=9 {
+            let actions: Vec<u16> = (0..lanes * 3).map(|_| below(&mut rng, 6) as u16).collect();
+            long.step(Actions::Discrete(&actions), on_its_way.outbox()).unwrap();
+            short.step(Actions::Discrete(&actions), cut.outbox()).unwrap();
+            for (alive, end) in alive.iter_mut().zip(&on_its_way.ends) {
+                *alive &= !end.is_over();
+            }
+            assert_eq!(step == 9, cut.ends.contains(&End::Truncated));
+        }
+        let (obs, masks) = (3 * spec.observation.size(), 3 * spec.action.mask_size());
+        assert!(alive.iter().filter(|alive| **alive).count() > 32);
+        for lane in (0..lanes as usize).filter(|&lane| alive[lane]) {
+            let [obs, masks] = [obs, masks].map(|size| lane * size..(lane + 1) * size);
+            assert_eq!(cut.last_observations[obs.clone()], on_its_way.observations[obs]);
+            assert_eq!(cut.last_masks[masks.clone()], on_its_way.masks[masks]);
+            let state = lane * spec.state..(lane + 1) * spec.state;
+            assert_eq!(cut.last_state[state.clone()], on_its_way.state[state]);
+        }
+    }
+}

@@ -66,7 +66,7 @@ fn bits(values: &[f32]) -> Vec<u32> {
 }
 
 /// Names the first field and entry in which two batches differ, bit for bit.
-/// Last observations are compared where an episode ended.
+/// What was seen last is compared where an episode ended.
 pub fn buffers_differ(spec: &EnvSpec, one: &Buffers, two: &Buffers) -> Option<String> {
     let float =
         |what: &str, one: &[f32], two: &[f32]| first_difference(what, &bits(one), &bits(two));
@@ -86,6 +86,12 @@ pub fn buffers_differ(spec: &EnvSpec, one: &Buffers, two: &Buffers) -> Option<St
                     &one.last_observations[part.clone()],
                     &two.last_observations[part.clone()],
                 )
+            });
+            let masks = spec.agents * spec.action.mask_size();
+            let part = env * masks..(env + 1) * masks;
+            found = found.or_else(|| {
+                let what = format!("last_masks of env {env}");
+                first_difference(&what, &one.last_masks[part.clone()], &two.last_masks[part])
             });
             let part = env * spec.state..(env + 1) * spec.state;
             found = found.or_else(|| {
@@ -212,7 +218,13 @@ fn keeps_its_word(factory: &dyn EnvFactory, spec: &EnvSpec) {
                 _ => {}
             }
         }
+        out.last_observations.fill(f32::NAN);
+        out.last_masks.fill(false);
+        out.last_state.fill(f32::NAN);
         env.step(actions.draw(spec), out.outbox()).expect("actions fit");
+        for (lane, end) in out.ends.iter().enumerate() {
+            last_moment(spec, &out, lane, end.is_over());
+        }
         for (length, end) in lengths.iter_mut().zip(&out.ends) {
             *length += 1;
             if let Some(horizon) = spec.horizon {
@@ -226,6 +238,26 @@ fn keeps_its_word(factory: &dyn EnvFactory, spec: &EnvSpec) {
         }
     }
     assert!(ended || spec.horizon.is_none_or(|horizon| horizon as usize > STEPS), "{name}: no end");
+}
+
+/// The last moment of an ended instance is written, as declared; nobody else's is touched.
+fn last_moment(spec: &EnvSpec, out: &Buffers, lane: usize, over: bool) {
+    let name = &spec.name;
+    let size = spec.observation.size();
+    for agent in lane * spec.agents..(lane + 1) * spec.agents {
+        let seen = &out.last_observations[agent * size..(agent + 1) * size];
+        for (entry, value) in seen.iter().enumerate() {
+            let (low, high) = (spec.observation.low[entry], spec.observation.high[entry]);
+            let fits = if over { (low..=high).contains(value) } else { value.is_nan() };
+            assert!(fits, "{name}: last observation {entry} of row {agent} is {value}");
+        }
+        let actions = spec.action.mask_size();
+        let mask = &out.last_masks[agent * actions..(agent + 1) * actions];
+        assert!(actions == 0 || mask.contains(&true) == over, "{name}: last mask of row {agent}");
+    }
+    let state = &out.last_state[lane * spec.state..(lane + 1) * spec.state];
+    let fits = |value: &f32| if over { value.is_finite() } else { value.is_nan() };
+    assert!(state.iter().all(fits), "{name}: last state of lane {lane}");
 }
 
 fn does_not_depend_on_how_it_runs(factory: &dyn EnvFactory, spec: &EnvSpec) {
