@@ -4,6 +4,7 @@
 
 mod nash {
     mod dynamics;
+    mod gambit;
     mod games;
     mod halpern;
     mod known;

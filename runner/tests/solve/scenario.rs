@@ -133,11 +133,7 @@ fn what_cannot_be_solved_is_refused_where_it_stands() {
             "`run.solvers`: none; name at least one of pure",
         ),
         (format!("Solve({hunt}, solvers: [Rea()])"), "4:5", "Unexpected variant named `Rea`"),
-        (
-            format!("Solve({hunt}, solvers: [Rae(gama: 1)])"),
-            "4:",
-            "Unexpected field named `gama`",
-        ),
+        (format!("Solve({hunt}, solvers: [Rae(gama: 1)])"), "4:", "Unexpected field named `gama`"),
         (format!("Solve({hunt}, solvers: [Pure(), Pure()])"), "4:55", "Pure() is named twice"),
         (
             format!("Solve({hunt}, solvers: [Pure()], seeds: 0)"),

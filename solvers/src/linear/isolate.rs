@@ -18,13 +18,15 @@ pub(crate) struct MultiAffine {
     dims: Vec<usize>,
     /// Row-major.
     coefficients: Vec<Interval>,
+    /// The same polynomial by its values where one weight of every axis is 1.
+    corners: Vec<Interval>,
 }
 
 impl MultiAffine {
     /// The polynomial whose value is the weighted sum of `entries` (row-major), if the weights of
     /// every axis are `1 - sum(x)` for index 0 and `x[k - 1]` for index `k`.
     pub(crate) fn from_weighted(dims: Vec<usize>, entries: Vec<Interval>) -> Self {
-        let mut coefficients = entries;
+        let mut coefficients = entries.clone();
         let mut stride = 1;
         for &length in dims.iter().rev() {
             for block in coefficients.chunks_exact_mut(stride * length) {
@@ -35,7 +37,20 @@ impl MultiAffine {
             }
             stride *= length;
         }
-        Self { dims, coefficients }
+        Self { dims, coefficients, corners: entries }
+    }
+
+    /// Values that it takes in the part of a box where the weights of every axis are not negative.
+    fn range_of_mixtures(&self, region: &[Vec<Interval>]) -> Interval {
+        let mut entries = self.corners.clone();
+        for (axis, &length) in self.dims.iter().enumerate().rev() {
+            for at in 0..entries.len() / length {
+                let fibre = &entries[at * length..(at + 1) * length];
+                entries[at] = mixed(fibre, &region[axis][..length - 1]);
+            }
+            entries.truncate(entries.len() / length);
+        }
+        entries[0]
     }
 
     /// Values that it takes in a box, one list of intervals per group; with `of` (group and
@@ -60,6 +75,38 @@ impl MultiAffine {
         }
         entries[0]
     }
+}
+
+/// Values of a weighted sum of `entries`, if the weights are not negative, sum to 1, and all but the
+/// first lie in `shares`.
+fn mixed(entries: &[Interval], shares: &[Interval]) -> Interval {
+    if shares.is_empty() {
+        return entries[0];
+    }
+    let clipped = |x: Interval| Interval::new(x.low.max(0.0), x.high.min(1.0));
+    let sum = shares.iter().fold(Interval::ZERO, |sum, &x| sum + clipped(x));
+    let first = clipped(Interval::point(1.0) - sum);
+    let weight = |at: usize| if at == 0 { first } else { clipped(shares[at - 1]) };
+    let least = |values: &mut dyn Iterator<Item = f64>| {
+        let mut order: Vec<(f64, usize)> = values.enumerate().map(|(at, v)| (v, at)).collect();
+        order.sort_by(|a, b| a.0.total_cmp(&b.0));
+        // The level up to which cheap entries take all the weight they may.
+        let mut left = 1.0 - (0..entries.len()).map(|at| weight(at).low).sum::<f64>();
+        let mut level = order[0].0;
+        for &(value, at) in &order {
+            level = value;
+            left -= weight(at).width();
+            if left <= 0.0 {
+                break;
+            }
+        }
+        // Any level gives a bound (Lagrange); this one the best, up to rounding.
+        let level = Interval::point(level);
+        let excess = |&(value, at): &(f64, usize)| (Interval::point(value) - level) * weight(at);
+        order.iter().map(excess).fold(level, |sum, term| sum + term).low
+    };
+    let low = least(&mut entries.iter().map(|entry| entry.low));
+    Interval::new(low, -least(&mut entries.iter().map(|entry| -entry.high)))
 }
 
 /// What is to be solved.
@@ -194,13 +241,14 @@ impl System {
 
     /// Whether a box certainly holds no root.
     fn excluded(&self, region: &Region) -> bool {
-        let no_root = |p: &MultiAffine| !p.range(region, None).contains(0.0);
+        let no_root = |p: &MultiAffine| !p.range_of_mixtures(region).contains(0.0);
         let too_much =
             |group: &Vec<Interval>| group.iter().fold(Interval::ZERO, |sum, &x| sum + x).low > 1.0;
-        region.iter().any(too_much)
+        region.iter().flatten().any(|x| x.high < 0.0)
+            || region.iter().any(too_much)
             || self.equations.iter().any(no_root)
             || self.more_equations.iter().any(no_root)
-            || self.never_positive.iter().any(|p| p.range(region, None).low > 0.0)
+            || self.never_positive.iter().any(|p| p.range_of_mixtures(region).low > 0.0)
     }
 
     fn examine(&self, region: Region, unknowns: &[(usize, usize)], boxes: &mut u64) -> Fate {
@@ -231,23 +279,27 @@ impl System {
             let all = |test: &dyn Fn(Interval, Interval) -> bool, other: &Region| {
                 image.iter().zip(unknowns).all(|(&x, &(g, v))| test(x, other[g][v]))
             };
-            isolated |= all(&Interval::inside, &larger);
+            let proven = isolated || all(&Interval::inside, &larger);
             let (mut narrowed, mut wider) = (region.clone(), 0.0_f64);
             for (&x, &(group, variable)) in image.iter().zip(unknowns) {
-                let before =
-                    if isolated { larger[group][variable] } else { region[group][variable] };
+                let before = if proven { larger[group][variable] } else { region[group][variable] };
                 let Some(common) = x.intersection(before) else { return Fate::Dropped };
                 narrowed[group][variable] = common;
                 wider = wider.max(common.width() / before.width());
             }
-            region = narrowed;
-            if wider > SLOW {
-                return if isolated {
-                    Fate::Isolated(middle(&region))
-                } else {
-                    let cut = steepest(&region, &jacobian, unknowns);
-                    Fate::Open(region, cut)
-                };
+            if isolated || (proven && wider <= SLOW) {
+                isolated = true;
+                let settled = widest(&narrowed) > 0.9 * widest(&region);
+                region = narrowed;
+                if settled {
+                    return Fate::Isolated(middle(&region));
+                }
+            } else if wider > SLOW {
+                // A proof that narrows little would leave the root inaccurate, so that is cut too.
+                let cut = steepest(&region, &jacobian, unknowns);
+                return Fate::Open(if proven { region } else { narrowed }, cut);
+            } else {
+                region = narrowed;
             }
         }
     }
@@ -299,6 +351,10 @@ fn steepest(region: &Region, jacobian: &[Vec<Interval>], unknowns: &[(usize, usi
     (0..unknowns.len()).fold(0, steeper)
 }
 
+fn widest(region: &Region) -> f64 {
+    region.iter().flatten().fold(0.0, |widest, x| x.width().max(widest))
+}
+
 fn middle(region: &Region) -> Vec<Vec<f64>> {
     region.iter().map(|group| group.iter().map(|x| x.mid()).collect()).collect()
 }
@@ -331,6 +387,20 @@ mod tests {
         assert!((p.range(&at, None).mid() - 3.375).abs() < 1e-14);
         assert!((p.range(&at, Some((0, 0))).mid() - 2.75).abs() < 1e-14);
         assert!((p.range(&at, Some((1, 0))).mid() - 5.5).abs() < 1e-14);
+    }
+
+    #[test]
+    fn mixtures_stay_within_the_simplex() {
+        let entries = [3.0, 1.0, 7.0].map(Interval::point);
+        let near = |found: Interval, low: f64, high: f64| {
+            assert!(found.low <= low && found.high >= high, "{found:?}");
+            assert!(found.low > low - 1e-12 && found.high < high + 1e-12, "{found:?}");
+        };
+        let whole = [Interval::new(0.0, 1.0); 2];
+        near(mixed(&entries, &whole), 1.0, 7.0);
+        // Weights (1/4..3/4, 0..1/2, 1/4): least at (1/4, 1/2, 1/4), largest at (3/4, 0, 1/4).
+        let part = [Interval::new(0.0, 0.5), Interval::point(0.25)];
+        near(mixed(&entries, &part), 3.0, 4.0);
     }
 
     #[test]

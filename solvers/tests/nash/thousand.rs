@@ -1,4 +1,4 @@
-//! A thousand random bimatrix games of sizes 2 to 8, and random games of three players.
+//! A thousand random bimatrix games of sizes 2 to 8, and random games of three and four players.
 //!
 //! Fast methods solve all of them; slow ones solve a stated part.
 
@@ -162,10 +162,15 @@ fn learning_converges_in_zero_sum_games() {
 }
 
 #[test]
-fn three_players() {
+fn more_players() {
     let all = SolveOptions::default().all();
     for index in 0..40 {
-        let actions = vec![2, 2 + index as usize % 2, 2];
+        let actions = match index % 4 {
+            0 => vec![2, 2, 2, 2],
+            1 => vec![2, 3, 2],
+            2 => vec![3, 2, 3],
+            _ => vec![2, 2, 2],
+        };
         let family = Generator::Uniform { actions, low: 0.0, high: 1.0 };
         let game = family.generate(Streams::new(1003), index).unwrap();
         let found = Polynomial::default().solve(&game, &all).unwrap();
