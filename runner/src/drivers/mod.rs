@@ -14,6 +14,7 @@ use crate::record::{Record, RecordError};
 use crate::scenario::Scenario;
 
 pub mod evaluate;
+pub mod evaluate_policy;
 pub mod solve;
 pub mod train;
 
@@ -24,6 +25,8 @@ pub mod train;
 pub enum Run {
     /// Plays a number of episodes and reports returns.
     Evaluate(evaluate::Evaluate),
+    /// Estimates the value function of a diffusion by several methods.
+    EvaluatePolicy(evaluate_policy::EvaluatePolicy),
     /// Finds equilibria of games.
     Solve(solve::Solve),
     /// Trains a learner, evaluating at fixed intervals.
@@ -35,6 +38,7 @@ impl Run {
     pub(crate) fn check(&self, scenario: &Scenario) -> Vec<(&'static str, String)> {
         match self {
             Self::Evaluate(evaluate) => evaluate.check(),
+            Self::EvaluatePolicy(evaluate) => evaluate.check(),
             Self::Solve(solve) => solve.check(scenario.seed),
             Self::Train(train) => train.check(),
         }
@@ -42,14 +46,14 @@ impl Run {
 
     /// Whether there is an environment and an agent to be run.
     pub(crate) fn plays(&self) -> bool {
-        !matches!(self, Self::Solve(_))
+        !matches!(self, Self::Solve(_) | Self::EvaluatePolicy(_))
     }
 
     /// Text files that the section names.
     pub(crate) fn files(&self) -> Vec<String> {
         match self {
             Self::Solve(solve) => solve.files(),
-            Self::Evaluate(_) | Self::Train(_) => Vec::new(),
+            Self::Evaluate(_) | Self::EvaluatePolicy(_) | Self::Train(_) => Vec::new(),
         }
     }
 
@@ -63,7 +67,7 @@ impl Run {
     /// Environment steps that a learner will train for; 0 when nothing is trained.
     pub fn training_steps(&self) -> u64 {
         match self {
-            Self::Evaluate(_) | Self::Solve(_) => 0,
+            Self::Evaluate(_) | Self::EvaluatePolicy(_) | Self::Solve(_) => 0,
             Self::Train(train) => train.steps,
         }
     }
@@ -107,6 +111,9 @@ pub enum DriverError {
     /// A game could not be made or solved.
     #[error("{0}")]
     Solve(String),
+    /// A policy could not be evaluated.
+    #[error("{0}")]
+    Study(String),
     /// A plot could not be drawn.
     #[error("plot: {0}")]
     Plot(String),
@@ -131,6 +138,7 @@ pub struct Outcome {
 pub fn run(plan: &Plan, record: &mut Record) -> Result<Outcome, DriverError> {
     match plan.run.as_ref().ok_or(DriverError::Missing("run"))? {
         Run::Evaluate(evaluate) => evaluate.run(plan, record),
+        Run::EvaluatePolicy(evaluate) => evaluate.run(plan, record),
         Run::Solve(solve) => solve.run(plan, record),
         Run::Train(train) => train.run(plan, record),
     }
