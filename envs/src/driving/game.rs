@@ -18,7 +18,7 @@ use super::traffic::Traffic;
 use super::vehicle::{Body, Command, Damage, Drift, Facing, Goal, Kind, Mind, Track};
 use super::{Controls, Rules, Start};
 use crate::batch::{Actions, BatchError, End};
-use crate::ecs::{Clock, Dice, EcsGame, Phase, Reward, Scope, column, whole};
+use crate::ecs::{Clock, Dice, EcsGame, Phase, Reward, Scope, Stages, column, whole};
 use crate::snapshot::{Reader, Writer};
 use crate::spec::EnvSpec;
 
@@ -549,7 +549,8 @@ impl EcsGame for Game {
         Columns { access: SystemState::new(world), seeing }
     }
 
-    fn systems(&self, step: &mut Schedule, settle: &mut Schedule) {
+    fn systems(&self, stages: &mut Stages) {
+        let step = &mut stages.step;
         step.add_systems(act.in_set(Phase::Act));
         for frame in 0..self.rules.frames {
             step.configure_sets((Frame(frame), AfterFrame(frame)).chain().in_set(Phase::Dynamics));
@@ -563,7 +564,7 @@ impl EcsGame for Game {
             }
         }
         step.add_systems(judge.in_set(Phase::Reward));
-        settle.add_systems(begin.in_set(Phase::Reset));
+        stages.reset.add_systems(begin.in_set(Phase::Reset));
     }
 
     fn act(&self, columns: &mut Columns, world: &mut World, actions: Actions<'_>) {
