@@ -10,6 +10,7 @@ use gambol_runner::solvers;
 use gambol_solvers::SolverConfig;
 use gambol_solvers::game::{NormalForm, catalogue};
 use gambol_solvers::solution::{Profile, SolveError, Stop};
+use rayon::prelude::*;
 use serde_json::Value;
 
 mod scenario;
@@ -131,12 +132,14 @@ fn the_table_has_labels() {
     assert!(text.contains("pure: nothing found, complete"), "{text}");
 }
 
-/// Whether the answers of a solver to a game of the catalogue are what they claim to be; how many there are.
-fn check(config: &SolverConfig, name: &str, game: &NormalForm, all: bool) -> usize {
-    let info = config.solver().info();
+/// How many answers a solver has to a game of the catalogue, each checked to be what it claims to be; none when the
+/// game is too large for it.
+fn answers(config: &SolverConfig, name: &str, game: &NormalForm, all: bool) -> Option<usize> {
+    let solver = config.solver().info().name;
     let found = match solvers::solve(config, game, 0, all) {
         Ok(found) => found,
-        Err(error) => panic!("{} on {name}: {error}", info.name),
+        Err(SolveError::TooLarge { .. }) if all => return None,
+        Err(error) => panic!("{solver} on {name}: {error}"),
     };
     let scale = game.largest_payoff().max(1.0);
     for solution in &found.equilibria {
@@ -149,57 +152,42 @@ fn check(config: &SolverConfig, name: &str, game: &NormalForm, all: bool) -> usi
         }
         let claimed = matches!(solution.stop, Stop::Complete | Stop::Converged);
         if let (true, Some(tolerance)) = (claimed, config.solver().tolerance()) {
-            let bound = tolerance * 2.0 * scale;
-            assert!(
-                solution.max_regret() <= bound,
-                "{} on {name}: {}",
-                info.name,
-                solution.max_regret()
-            );
+            let regret = solution.max_regret();
+            assert!(regret <= tolerance * 2.0 * scale, "{solver} on {name}: {regret}");
         }
     }
-    found.equilibria.len()
+    Some(found.equilibria.len())
+}
+
+fn check(entry: &catalogue::Entry, config: &SolverConfig) {
+    let (game, name) = (entry.game().unwrap(), entry.name);
+    let info = config.solver().info();
+    if let Err(error) = config.solver().check(&game) {
+        let error = error.to_string();
+        assert!(error.contains(info.name), "{error}");
+        assert_eq!(solvers::solve(config, &game, 0, false).unwrap_err().to_string(), error);
+        return;
+    }
+    let one = answers(config, name, &game, false).unwrap();
+    if !info.enumerates {
+        assert_eq!(one, 1, "{} on {name}", info.name);
+        return;
+    }
+    assert!(one <= 1, "{} on {name}: {one} first answers", info.name);
+    // Newton's method from every pair of supports takes minutes on the larger games.
+    if info.name != "rae" || game.profiles() <= 9 {
+        let all = answers(config, name, &game, true);
+        assert!(all.is_none_or(|all| all >= one), "{} on {name}: {all:?}", info.name);
+    }
 }
 
 #[test]
-fn every_game_of_the_catalogue_with_every_solver_that_takes_it() {
-    let mut pairs = 0;
-    for entry in catalogue::GAMES {
-        let game = entry.game().unwrap();
-        for config in SolverConfig::defaults() {
-            let info = config.solver().info();
-            if let Err(error) = config.solver().check(&game) {
-                let error = error.to_string();
-                assert!(error.contains(info.name), "{error}");
-                assert_eq!(
-                    solvers::solve(&config, &game, 0, false).unwrap_err().to_string(),
-                    error
-                );
-                continue;
-            }
-            pairs += 1;
-            let one = check(&config, entry.name, &game, false);
-            assert!(
-                one <= 1 || !info.enumerates,
-                "{} on {}: {one} first answers",
-                info.name,
-                entry.name
-            );
-            if info.enumerates {
-                // Newton's method from every pair of supports takes minutes on the larger games.
-                if info.name == "rae" && game.profiles() > 9 {
-                    continue;
-                }
-                match solvers::solve(&config, &game, 0, true) {
-                    Err(SolveError::TooLarge { .. }) => {}
-                    _ => assert!(check(&config, entry.name, &game, true) >= one),
-                }
-            } else {
-                assert_eq!(one, 1, "{} on {}", info.name, entry.name);
-            }
-        }
-    }
-    assert!(pairs >= 80, "{pairs}");
+fn every_game_of_the_catalogue_with_every_solver() {
+    let configs = SolverConfig::defaults();
+    let pairs = catalogue::GAMES
+        .par_iter()
+        .flat_map(|entry| configs.par_iter().map(move |config| (entry, config)));
+    pairs.for_each(|(entry, config)| check(entry, config));
 }
 
 /// Every solver through the binary, on a game that all of them take.
@@ -223,6 +211,16 @@ fn every_solver_answers_on_the_command_line() {
         let answer = solve(&["zero_sum_2x3", "--solver", name, "--seed", "3"]);
         assert_eq!(answer["solver"], name);
         assert_eq!(answer["equilibria"].as_array().unwrap().len(), 1, "{name}");
+    }
+}
+
+#[test]
+fn the_page_on_solvers_names_all_of_them() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let page = std::fs::read_to_string(root.join("docs/solvers.md")).unwrap();
+    for info in solvers::infos() {
+        let name = format!("`{}`", info.name);
+        assert!(page.contains(&name), "docs/solvers.md has no row for {name}");
     }
 }
 
@@ -328,4 +326,8 @@ fn known_numbers_of_equilibria() {
     assert_eq!(count("shapley_1974_figure_3", "extreme"), 3);
     assert_eq!(count("chicken_dare", "pure"), 2);
     assert_eq!(count("mckelvey_mclennan", "pure"), 4);
+    // McKelvey and McLennan 1996, three players.
+    assert_eq!(count("mckelvey_mclennan", "polynomial"), 9);
+    // The two enumerations agree where nothing is degenerate.
+    assert_eq!(count("von_stengel_6x6", "support-enumeration"), 75);
 }
