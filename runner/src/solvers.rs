@@ -180,6 +180,9 @@ pub fn equilibrium(solution: &Solution) -> Value {
     if let Some(joint) = &solution.joint {
         value["joint"] = nested(joint.view());
     }
+    if let Some(residual) = solution.residual {
+        value["residual"] = json!(residual);
+    }
     value
 }
 

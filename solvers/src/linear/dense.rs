@@ -1,65 +1,36 @@
-//! Small dense systems in double precision.
+//! Small dense systems in double precision, as rows.
 
-/// Solves `matrix * X = right` by Gaussian elimination with partial pivoting, entries measured by
-/// the largest of their row; `right` holds the rows of the right-hand sides.
+use super::lu::Lu;
+
+/// Solves `matrix * x = right`, entries measured by the largest of their row.
 ///
 /// None if the matrix is singular to rounding: a pivot below 1e-13 times the largest entry that its
 /// row had.
-pub(crate) fn solve_all(
-    mut matrix: Vec<Vec<f64>>,
-    mut right: Vec<Vec<f64>>,
-) -> Option<Vec<Vec<f64>>> {
-    let n = right.len();
-    let largest = |row: &Vec<f64>| row.iter().fold(0.0_f64, |most, entry| most.max(entry.abs()));
-    let mut scales: Vec<f64> = matrix.iter().map(largest).collect();
-    for k in 0..n {
-        let size = |row: usize| matrix[row][k].abs() / scales[row].max(f64::MIN_POSITIVE);
-        let pivot = (k..n).max_by(|&a, &b| size(a).total_cmp(&size(b)))?;
-        if size(pivot).is_nan() || size(pivot) <= 1e-13 {
-            return None;
-        }
-        scales.swap(k, pivot);
-        matrix.swap(k, pivot);
-        right.swap(k, pivot);
-        for row in k + 1..n {
-            let factor = matrix[row][k] / matrix[k][k];
-            if factor != 0.0 {
-                subtract(&mut matrix, row, k, factor);
-                subtract(&mut right, row, k, factor);
-            }
-        }
-    }
-    for k in (0..n).rev() {
-        for (column, &factor) in matrix[k].iter().enumerate().skip(k + 1) {
-            subtract(&mut right, k, column, factor);
-        }
-        let pivot = matrix[k][k];
-        for entry in &mut right[k] {
-            *entry /= pivot;
-        }
-    }
-    Some(right)
-}
-
-/// Solves `matrix * x = right`, as [`solve_all`].
 pub(crate) fn solve(matrix: Vec<Vec<f64>>, right: Vec<f64>) -> Option<Vec<f64>> {
-    let columns = right.into_iter().map(|entry| vec![entry]).collect();
-    Some(solve_all(matrix, columns)?.into_iter().flatten().collect())
+    let (lu, scales) = factor(&matrix)?;
+    let right: Vec<f64> = right.iter().zip(scales).map(|(entry, scale)| entry * scale).collect();
+    Some(lu.solve(&right))
 }
 
-/// The inverse, as [`solve_all`].
+/// The inverse, as [`solve`].
 pub(crate) fn inverse(matrix: Vec<Vec<f64>>) -> Option<Vec<Vec<f64>>> {
-    let n = matrix.len();
-    let unit = |k: usize| (0..n).map(|j| f64::from(u8::from(j == k))).collect();
-    solve_all(matrix, (0..n).map(unit).collect())
+    let (lu, scales) = factor(&matrix)?;
+    let scaled =
+        |row: &[f64]| row.iter().zip(&scales).map(|(entry, scale)| entry * scale).collect();
+    Some(lu.inverse().chunks_exact(matrix.len().max(1)).map(scaled).collect())
 }
 
-/// Takes `factor` times row `by` from row `from`; the rows differ.
-fn subtract(rows: &mut [Vec<f64>], from: usize, by: usize, factor: f64) {
-    let (low, high) = rows.split_at_mut(from.max(by));
-    let (target, source) =
-        if from < by { (&mut low[from], &high[0]) } else { (&mut high[0], &low[by]) };
-    target.iter_mut().zip(source).for_each(|(entry, by)| *entry -= factor * by);
+/// The factors of the matrix with rows scaled so that their largest entry is 1, and the scales.
+fn factor(matrix: &[Vec<f64>]) -> Option<(Lu, Vec<f64>)> {
+    let largest = |row: &Vec<f64>| row.iter().fold(0.0_f64, |most, entry| most.max(entry.abs()));
+    let scales: Vec<f64> =
+        matrix.iter().map(|row| 1.0 / largest(row).max(f64::MIN_POSITIVE)).collect();
+    let entries = matrix
+        .iter()
+        .zip(&scales)
+        .flat_map(|(row, scale)| row.iter().map(move |entry| entry * scale))
+        .collect();
+    Some((Lu::new(matrix.len(), entries, 1e-13)?, scales))
 }
 
 #[cfg(test)]

@@ -63,10 +63,9 @@ pub(super) struct Direction {
 pub(super) struct TableauRow {
     /// Entries of the columns outside the kernel, at index `position - size`.
     pub(super) columns: Vec<f64>,
-    /// Entries of the slacks inside it.
+    /// Entries of the slacks inside it: the row of the inverse, or minus the image under the
+    /// inverse of the row whose slack it is.
     pub(super) slacks: Vec<f64>,
-    /// The row of the inverse, or minus the row that a slack adds to it.
-    of_inverse: Vec<f64>,
 }
 
 impl Kernel {
@@ -116,41 +115,74 @@ impl Kernel {
         sum
     }
 
-    /// What a nonbasic variable takes from the basic ones.
-    pub(super) fn direction(&self, entering: Variable) -> Direction {
+    /// What a nonbasic variable takes from the basic ones; `refined` corrects it once by its
+    /// residual, for an inverse that has lost digits.
+    pub(super) fn direction(&self, entering: Variable, refined: bool) -> Direction {
         let k = self.size;
-        match entering {
-            Variable::Column(q) => {
-                let inside: Vec<f64> = (0..k).map(|row| self.row(row)[q]).collect();
-                let columns = self.times_inverse(&inside);
-                let slacks = (k..self.m)
-                    .map(|row| self.row(row)[q] - dot(&self.row(row)[..k], &columns))
-                    .collect();
-                Direction { columns, slacks }
-            }
-            Variable::Slack(r) => {
-                let columns: Vec<f64> = (0..k).map(|row| self.inverse_row(row)[r]).collect();
-                let slacks = (k..self.m).map(|row| -dot(&self.row(row)[..k], &columns)).collect();
-                Direction { columns, slacks }
-            }
+        let inside: Vec<f64> = match entering {
+            Variable::Column(q) => (0..k).map(|row| self.row(row)[q]).collect(),
+            Variable::Slack(r) => unit(k, r),
+        };
+        let mut columns = match entering {
+            Variable::Column(_) => self.times_inverse(&inside),
+            Variable::Slack(r) => (0..k).map(|row| self.inverse_row(row)[r]).collect(),
+        };
+        if refined {
+            self.correct_columns(&mut columns, &inside);
         }
+        let slacks = (k..self.m)
+            .map(|row| {
+                let own = if let Variable::Column(q) = entering { self.row(row)[q] } else { 0.0 };
+                own - dot(&self.row(row)[..k], &columns)
+            })
+            .collect();
+        Direction { columns, slacks }
     }
 
-    /// The row of the tableau of a basic variable.
-    pub(super) fn tableau_row(&self, leaving: Variable) -> TableauRow {
+    /// The row of the tableau of a basic variable; `refined` as for [`Kernel::direction`].
+    pub(super) fn tableau_row(&self, leaving: Variable, refined: bool) -> TableauRow {
         let k = self.size;
-        let (slacks, mut columns) = match leaving {
+        let (mut slacks, mut columns) = match leaving {
             Variable::Column(c) => (self.inverse_row(c).to_vec(), vec![0.0; self.n - k]),
             Variable::Slack(i) => {
                 let row = self.row(i);
-                let slacks = self.inverse_times(&row[..k]).iter().map(|u| -u).collect();
+                let slacks: Vec<f64> =
+                    self.inverse_times(&row[..k]).iter().map(|entry| -entry).collect();
                 (slacks, row[k..].to_vec())
             }
         };
+        if refined {
+            let target = match leaving {
+                Variable::Column(c) => unit(k, c),
+                Variable::Slack(i) => self.row(i)[..k].iter().map(|entry| -entry).collect(),
+            };
+            self.correct_rows(&mut slacks, &target);
+        }
         for (row, &weight) in slacks.iter().enumerate() {
             add_multiple(&mut columns, weight, &self.row(row)[k..]);
         }
-        TableauRow { columns, of_inverse: slacks.clone(), slacks }
+        TableauRow { columns, slacks }
+    }
+
+    /// Brings `kernel * values` closer to `right`; gives the correction.
+    fn correct_columns(&self, values: &mut [f64], right: &[f64]) -> Vec<f64> {
+        let k = self.size;
+        let short: Vec<f64> =
+            (0..k).map(|row| right[row] - dot(&self.row(row)[..k], values)).collect();
+        let correction = self.times_inverse(&short);
+        add_multiple(values, 1.0, &correction);
+        correction
+    }
+
+    /// Brings `values * kernel` closer to `right`; gives the correction.
+    fn correct_rows(&self, values: &mut [f64], right: &[f64]) -> Vec<f64> {
+        let mut short = right.to_vec();
+        for (row, &weight) in values.iter().enumerate() {
+            add_multiple(&mut short, -weight, &self.row(row)[..self.size]);
+        }
+        let correction = self.inverse_times(&short);
+        add_multiple(values, 1.0, &correction);
+        correction
     }
 
     /// Exchanges a nonbasic and a basic variable and brings all values up to date.
@@ -181,7 +213,7 @@ impl Kernel {
         let w = &direction.columns;
         match (entering, leaving) {
             (Variable::Column(q), Variable::Slack(i)) => {
-                self.grow(w, &row.of_inverse, pivot);
+                self.grow(w, &row.slacks, pivot);
                 self.swap_columns(q, k);
                 self.swap_rows(i, k);
                 self.size = k + 1;
@@ -189,9 +221,9 @@ impl Kernel {
                 self.row_values[k] = price;
             }
             (Variable::Column(q), Variable::Column(c)) => {
-                self.eliminate(w, &row.of_inverse, pivot, k);
+                self.eliminate(w, &row.slacks, pivot, k);
                 let inverse_row = &mut self.inverse[c * self.stride..c * self.stride + k];
-                for (entry, &by) in inverse_row.iter_mut().zip(&row.of_inverse) {
+                for (entry, &by) in inverse_row.iter_mut().zip(&row.slacks) {
                     *entry = by / pivot;
                 }
                 self.swap_columns(q, c);
@@ -199,7 +231,7 @@ impl Kernel {
                 self.column_values[q] = -price;
             }
             (Variable::Slack(r), Variable::Slack(i)) => {
-                self.eliminate(w, &row.of_inverse, pivot, k);
+                self.eliminate(w, &row.slacks, pivot, k);
                 for (at, &by) in w.iter().enumerate() {
                     self.inverse[at * self.stride + r] = -by / pivot;
                 }
@@ -208,7 +240,7 @@ impl Kernel {
                 self.row_values[i] = step;
             }
             (Variable::Slack(r), Variable::Column(c)) => {
-                self.eliminate(w, &row.of_inverse, pivot, k);
+                self.eliminate(w, &row.slacks, pivot, k);
                 let last = k - 1;
                 // Whatever stood last moves into the gaps, in the inverse as in the matrix.
                 for at in 0..k {
@@ -295,19 +327,11 @@ impl Kernel {
             drift = if largest > 0.0 { drift.max(size(corrections) / largest) } else { drift };
         };
         let mut y = self.times_inverse(&self.right[..k]);
-        let short: Vec<f64> =
-            (0..k).map(|row| self.right[row] - dot(&self.row(row)[..k], &y)).collect();
-        let correction = self.times_inverse(&short);
+        let correction = self.correct_columns(&mut y, &self.right[..k]);
         note(&y, &correction);
-        add_multiple(&mut y, 1.0, &correction);
         let mut x = self.inverse_times(&self.cost[..k]);
-        let mut short = self.cost[..k].to_vec();
-        for (row, &weight) in x.iter().enumerate() {
-            add_multiple(&mut short, -weight, &self.row(row)[..k]);
-        }
-        let correction = self.inverse_times(&short);
+        let correction = self.correct_rows(&mut x, &self.cost[..k]);
         note(&x, &correction);
-        add_multiple(&mut x, 1.0, &correction);
         self.set_values(&y, &x);
         drift
     }
@@ -317,7 +341,7 @@ impl Kernel {
     pub(super) fn refactor(&mut self) -> bool {
         let k = self.size;
         let kernel: Vec<f64> = (0..k).flat_map(|row| self.row(row)[..k].to_vec()).collect();
-        let Some(lu) = Lu::new(k, kernel) else { return false };
+        let Some(lu) = Lu::new(k, kernel, f64::EPSILON) else { return false };
         for (row, fresh) in lu.inverse().chunks_exact(k.max(1)).enumerate() {
             self.inverse[row * self.stride..row * self.stride + k].copy_from_slice(fresh);
         }
@@ -330,7 +354,7 @@ impl Kernel {
     pub(super) fn polish(&mut self) -> bool {
         let k = self.size;
         let kernel: Vec<f64> = (0..k).flat_map(|row| self.row(row)[..k].to_vec()).collect();
-        let lu = Lu::new(k, kernel);
+        let lu = Lu::new(k, kernel, f64::EPSILON);
         lu.inspect(|lu| self.revalue_by(lu)).is_some()
     }
 
@@ -363,35 +387,41 @@ impl Kernel {
         self.column_values[k..].copy_from_slice(&reduced);
     }
 
-    /// Adds to every basic variable what `raise` gives, by raising right-hand sides.
-    pub(super) fn raise_basics(&mut self, mut raise: impl FnMut() -> f64) {
+    /// Adds to every basic variable what `raise` gives for its value, by raising right-hand sides.
+    pub(super) fn raise_basics(&mut self, mut raise: impl FnMut(f64) -> f64) {
         let k = self.size;
-        let columns: Vec<f64> = (0..k).map(|_| raise()).collect();
+        let columns: Vec<f64> = self.column_values[..k].iter().map(|&value| raise(value)).collect();
         add_multiple(&mut self.column_values[..k], 1.0, &columns);
         for row in 0..self.m {
             self.right[row] += dot(&self.row(row)[..k], &columns);
             if row >= k {
-                let by = raise();
+                let by = raise(self.row_values[row]);
                 self.right[row] += by;
                 self.row_values[row] += by;
             }
         }
     }
 
-    /// Takes from the reduced cost of every nonbasic variable what `lower` gives, by changing
-    /// costs.
-    pub(super) fn lower_reduced_costs(&mut self, mut lower: impl FnMut() -> f64) {
+    /// Takes from the reduced cost of every nonbasic variable what `lower` gives for it, by
+    /// changing costs.
+    pub(super) fn lower_reduced_costs(&mut self, mut lower: impl FnMut(f64) -> f64) {
         let k = self.size;
         for row in 0..k {
-            let by = lower();
+            let by = lower(-self.row_values[row]);
             self.row_values[row] += by;
             let (from, to) = (row * self.n, (row + 1) * self.n);
             add_multiple(&mut self.cost, by, &self.matrix[from..to]);
         }
         for column in k..self.n {
-            let by = lower();
+            let by = lower(self.column_values[column]);
             self.column_values[column] -= by;
             self.cost[column] -= by;
         }
     }
+}
+
+fn unit(size: usize, at: usize) -> Vec<f64> {
+    let mut unit = vec![0.0; size];
+    unit[at] = 1.0;
+    unit
 }

@@ -11,8 +11,9 @@ pub(crate) struct Lu {
 }
 
 impl Lu {
-    /// Factors a matrix with partial pivoting; none if it is singular to rounding.
-    pub(crate) fn new(size: usize, mut entries: Vec<f64>) -> Option<Self> {
+    /// Factors a matrix with partial pivoting; none if it is singular to rounding: no pivot above
+    /// `smallest` times the largest entry.
+    pub(crate) fn new(size: usize, mut entries: Vec<f64>, smallest: f64) -> Option<Self> {
         debug_assert_eq!(entries.len(), size * size, "a square matrix");
         let largest = entries.iter().fold(0.0, |m: f64, entry| m.max(entry.abs()));
         let mut order: Vec<usize> = (0..size).collect();
@@ -24,7 +25,7 @@ impl Lu {
                 }
             }
             let pivot = entries[best * size + t];
-            if pivot.is_nan() || pivot.abs() <= f64::EPSILON * largest {
+            if pivot.is_nan() || pivot.abs() <= smallest * largest {
                 return None;
             }
             if best != t {
@@ -111,7 +112,7 @@ mod tests {
 
     #[test]
     fn both_sides_and_the_inverse() {
-        let lu = Lu::new(3, MATRIX.to_vec()).unwrap();
+        let lu = Lu::new(3, MATRIX.to_vec(), 1e-13).unwrap();
         let z = lu.solve(&[7.0, 11.0, 6.0]);
         for (row, right) in MATRIX.chunks_exact(3).zip([7.0, 11.0, 6.0]) {
             assert!((super::super::dot(row, &z) - right).abs() < 1e-14);
@@ -132,8 +133,8 @@ mod tests {
 
     #[test]
     fn singular_matrices_are_refused() {
-        assert!(Lu::new(2, vec![1.0, 2.0, 2.0, 4.0]).is_none());
-        assert!(Lu::new(1, vec![f64::NAN]).is_none());
-        assert_eq!(Lu::new(0, vec![]).unwrap().inverse(), Vec::<f64>::new());
+        assert!(Lu::new(2, vec![1.0, 2.0, 2.0, 4.0], 1e-13).is_none());
+        assert!(Lu::new(1, vec![f64::NAN], 1e-13).is_none());
+        assert_eq!(Lu::new(0, vec![], 1e-13).unwrap().inverse(), Vec::<f64>::new());
     }
 }

@@ -41,8 +41,11 @@ pub(crate) struct Unbounded;
 pub(crate) const TOLERANCE: f64 = 1e-10;
 /// Entries of a direction below this size are not pivoted on.
 const SMALLEST_PIVOT: f64 = 1e-9;
-/// Pivots between two corrections of the values.
-const REVALUE: u64 = 64;
+/// Pivots between two corrections of the values, at least and at most.
+const REVALUE: [u64; 2] = [2, 64];
+/// Relative difference of a pivot in its row and in its column above which both are computed with
+/// more care.
+const AGREEMENT: f64 = 1e-7;
 /// Relative drift of the values above which the kernel is factored afresh.
 const DRIFT: f64 = 1e-8;
 /// Consecutive pivots without progress after which the program is perturbed.
@@ -66,6 +69,11 @@ struct Simplex {
     row_weights: Vec<f64>,
     column_weights: Vec<f64>,
     pivots: u64,
+    /// Pivots since the kernel was last factored.
+    age: u64,
+    /// Pivots since the values were last corrected, and how many of them are allowed.
+    uncorrected: u64,
+    interval: u64,
     limit: u64,
     noise: u64,
 }
@@ -85,6 +93,9 @@ impl Program {
             row_weights: vec![1.0; m],
             column_weights: vec![1.0; n],
             pivots: 0,
+            age: 0,
+            uncorrected: 0,
+            interval: 8,
             limit: 100 * (m + n) as u64 + 1000,
             noise: 0,
         };
@@ -142,12 +153,12 @@ impl Simplex {
 
     fn perturb_right(&mut self) {
         let noise = &mut self.noise;
-        self.kernel.raise_basics(|| PERTURBATION * Self::next_noise(noise));
+        self.kernel.raise_basics(|_| PERTURBATION * Self::next_noise(noise));
     }
 
     fn perturb_cost(&mut self) {
         let noise = &mut self.noise;
-        self.kernel.lower_reduced_costs(|| PERTURBATION * Self::next_noise(noise));
+        self.kernel.lower_reduced_costs(|_| PERTURBATION * Self::next_noise(noise));
     }
 
     fn restore_right(&mut self, right: &[f64]) {
@@ -178,14 +189,26 @@ impl Simplex {
         let mut idle = 0;
         loop {
             let Some(entering) = self.cheapest() else { return End::Optimal };
-            let direction = self.kernel.direction(entering);
-            let Some(leaving) = self.first_to_leave(&direction) else { return End::Unbounded };
-            let row = self.kernel.tableau_row(leaving);
+            let mut direction = self.kernel.direction(entering, self.is_delicate());
+            let Some(mut leaving) = self.first_to_leave(&direction) else { return End::Unbounded };
+            let mut row = self.kernel.tableau_row(leaving, self.is_delicate());
+            if !self.agree(entering, &direction, leaving, &row) {
+                direction = self.kernel.direction(entering, true);
+                let Some(again) = self.first_to_leave(&direction) else { return End::Unbounded };
+                leaving = again;
+                row = self.kernel.tableau_row(leaving, true);
+                if !self.agree(entering, &direction, leaving, &row) && self.refreshed() {
+                    continue;
+                }
+            }
             let pivot = self.pivot_entry(&direction, leaving);
             let gain = self.basic_value(leaving) * self.reduced_cost(entering) / pivot;
             idle = if gain > NO_GAIN { 0 } else { idle + 1 };
             self.weigh_nonbasic(entering, leaving, &row, pivot);
-            self.exchange(entering, &direction, leaving, &row);
+            if self.exchange(entering, &direction, leaving, &row) {
+                // What rounding has taken below zero is lifted, to be settled by the dual method.
+                self.kernel.raise_basics(|value| if value < -TOLERANCE { -value } else { 0.0 });
+            }
             if idle > STALL {
                 return End::Stalled;
             }
@@ -201,14 +224,25 @@ impl Simplex {
         let mut idle = 0;
         loop {
             let Some(leaving) = self.most_negative() else { return End::Optimal };
-            let row = self.kernel.tableau_row(leaving);
-            let Some(entering) = self.first_to_enter(&row) else { return End::Limit };
-            let direction = self.kernel.direction(entering);
+            let mut row = self.kernel.tableau_row(leaving, self.is_delicate());
+            let Some(mut entering) = self.first_to_enter(&row) else { return End::Limit };
+            let mut direction = self.kernel.direction(entering, self.is_delicate());
+            if !self.agree(entering, &direction, leaving, &row) {
+                row = self.kernel.tableau_row(leaving, true);
+                let Some(again) = self.first_to_enter(&row) else { return End::Limit };
+                entering = again;
+                direction = self.kernel.direction(entering, true);
+                if !self.agree(entering, &direction, leaving, &row) && self.refreshed() {
+                    continue;
+                }
+            }
             let pivot = self.pivot_entry(&direction, leaving);
             let gain = self.basic_value(leaving) * self.reduced_cost(entering) / pivot;
             idle = if gain.abs() > NO_GAIN { 0 } else { idle + 1 };
             self.weigh_basic(entering, leaving, &direction, pivot);
-            self.exchange(entering, &direction, leaving, &row);
+            if self.exchange(entering, &direction, leaving, &row) {
+                self.kernel.lower_reduced_costs(|cost| if cost > TOLERANCE { cost } else { 0.0 });
+            }
             if idle > STALL {
                 return End::Stalled;
             }
@@ -218,18 +252,59 @@ impl Simplex {
         }
     }
 
+    /// Whether the pivot is the same number in its row and in its column of the tableau, which
+    /// come from different products with the inverse.
+    fn agree(
+        &self,
+        entering: Variable,
+        direction: &Direction,
+        leaving: Variable,
+        row: &TableauRow,
+    ) -> bool {
+        let in_column = self.pivot_entry(direction, leaving);
+        let in_row = match entering {
+            Variable::Column(q) => row.columns[q - self.kernel.size],
+            Variable::Slack(r) => row.slacks[r],
+        };
+        (in_column - in_row).abs() <= AGREEMENT * in_column.abs()
+    }
+
+    /// Factors the kernel afresh, if that was not just done; whether it was.
+    fn refreshed(&mut self) -> bool {
+        let due = self.age > 0 && self.kernel.refactor();
+        self.age = 0;
+        due
+    }
+
+    /// Exchanges two variables; whether the values were computed afresh.
     fn exchange(
         &mut self,
         entering: Variable,
         direction: &Direction,
         leaving: Variable,
         row: &TableauRow,
-    ) {
+    ) -> bool {
         self.kernel.pivot((entering, direction), (leaving, row));
         self.pivots += 1;
-        if self.pivots.is_multiple_of(REVALUE) && self.kernel.revalue() > DRIFT {
-            self.kernel.refactor();
+        self.age += 1;
+        self.uncorrected += 1;
+        if self.uncorrected < self.interval {
+            return false;
         }
+        self.uncorrected = 0;
+        let drift = self.kernel.revalue();
+        if drift > DRIFT {
+            self.refreshed();
+            self.interval = (self.interval / 2).max(REVALUE[0]);
+        } else if drift < 0.01 * DRIFT {
+            self.interval = (2 * self.interval).min(REVALUE[1]);
+        }
+        true
+    }
+
+    /// Whether the inverse loses digits so fast that all products are corrected.
+    fn is_delicate(&self) -> bool {
+        self.interval < 8
     }
 
     fn pivot_entry(&self, direction: &Direction, leaving: Variable) -> f64 {

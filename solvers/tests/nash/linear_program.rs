@@ -170,6 +170,23 @@ fn larger_degenerate_and_rectangular_games() {
     }
 }
 
+/// Rows that nearly repeat, as in populations of trained policies: bases are almost singular.
+#[test]
+fn rows_that_nearly_repeat() {
+    for (index, noise) in [1e-5, 1e-8, 1e-10, 1e-12].into_iter().enumerate() {
+        for copies in [2, 5] {
+            let mut rng = Streams::new(67).at(Purpose::Generate, index as u32, copies);
+            let kinds = 120 / copies as usize;
+            let base = Array2::from_shape_simple_fn((kinds, 120), || unit_f64(&mut rng));
+            let payoffs = Array2::from_shape_fn((120, 120), |(i, j)| {
+                base[[i / copies as usize, j]] + noise * unit_f64(&mut rng)
+            });
+            let (near, exact) = (value(&payoffs), value(&base));
+            assert!((near - exact).abs() <= noise + 1e-9, "{noise} {copies}");
+        }
+    }
+}
+
 #[test]
 fn payoffs_of_any_size() {
     let base = array![[2., -1., 0.5], [-1., 1., 0.25], [0.3, -0.7, 0.9]];
