@@ -8,6 +8,7 @@
 
 mod conformance;
 mod driving_golden;
+mod driving_rules;
 mod foraging_golden;
 mod foraging_rules;
 mod playthrough;

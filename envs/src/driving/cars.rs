@@ -32,6 +32,20 @@ pub(super) struct Cars<'a> {
     pub(super) connected: bool,
 }
 
+/// Somebody ahead, and how far if that is known.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Leader {
+    pub(super) who: u16,
+    pub(super) gap: Option<f64>,
+}
+
+impl Leader {
+    /// At a distance that is still to be found.
+    pub(super) fn anywhere(who: u16) -> Self {
+        Self { who, gap: None }
+    }
+}
+
 impl<'a> Cars<'a> {
     /// Rows, filled or not.
     pub(super) fn slots(&self) -> usize {
@@ -127,13 +141,17 @@ impl<'a> Cars<'a> {
     }
 
     /// Leader and follower of a vehicle on a lane, which need not be its own.
-    pub(super) fn neighbours(&self, slot: usize, lane: u16) -> (Option<u16>, Option<u16>) {
+    pub(super) fn neighbours(&self, slot: usize, lane: u16) -> (Option<Leader>, Option<u16>) {
         let (s, _) = self.local(slot, lane);
         let (mut leader, mut follower) = self.traffic.neighbours(lane, s, slot as u16);
         if self.connected {
             self.neighbours_beyond(slot, lane, s, &mut leader, &mut follower);
         }
-        (leader.map(|member| member.who), follower.map(|member| member.who))
+        // On the own lane the difference is what `gap` would find by projecting the leader again.
+        let known = !self.connected && lane == self.tracks[slot].lane;
+        let leader =
+            leader.map(|member| Leader { who: member.who, gap: known.then_some(member.s - s) });
+        (leader, follower.map(|member| member.who))
     }
 
     /// Takes those on the next and previous edges into account; each counts on the first of these lanes that holds it.

@@ -46,12 +46,12 @@ pub(super) fn kinematic(
         push(body, damage);
     } else {
         let slip = libm::atan(0.5 * libm::tan(command.steering));
-        let course = Facing::new(body.heading + slip);
+        let course = Facing::at(body.heading + slip, body.speed);
         body.x += body.speed * course.cos * dt;
         body.y += body.speed * course.sin * dt;
         push(body, damage);
         body.heading += body.speed * libm::sin(slip) / AXLE * dt;
-        *facing = Facing::new(body.heading);
+        *facing = Facing::at(body.heading, body.speed);
     }
     body.speed += command.acceleration * dt;
 }

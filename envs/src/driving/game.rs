@@ -746,6 +746,7 @@ fn save_vehicle(cars: &Cars<'_>, slot: usize, to: &mut Writer) {
     let kind = Kind::ALL.iter().position(|&kind| kind == cars.kinds[slot]);
     to.u8(kind.unwrap_or(0) as u8);
     let Body { x, y, heading, speed } = cars.bodies[slot];
+    let facing = cars.facings[slot];
     let Goal { lane, index, speed: target } = cars.goals[slot];
     let Command { acceleration, steering } = cars.commands[slot];
     let Mind { timer, exponent, changes_lanes, looks, yields } = cars.minds[slot];
@@ -756,6 +757,8 @@ fn save_vehicle(cars: &Cars<'_>, slot: usize, to: &mut Writer) {
         y,
         heading,
         speed,
+        facing.cos,
+        facing.sin,
         target,
         acceleration,
         steering,
@@ -784,7 +787,7 @@ fn restore_vehicle(
 ) -> Result<(), BatchError> {
     let kind = from.u8()?;
     let kind = *Kind::ALL.get(usize::from(kind)).ok_or_else(|| bad("a driver is of no kind"))?;
-    let mut numbers = [0.0; 13];
+    let mut numbers = [0.0; 15];
     for number in &mut numbers {
         *number = from.f64()?;
     }
@@ -796,6 +799,8 @@ fn restore_vehicle(
         y,
         heading,
         speed,
+        cos,
+        sin,
         target,
         acceleration,
         steering,
@@ -826,8 +831,7 @@ fn restore_vehicle(
     }
     cars.kinds[slot] = kind;
     cars.bodies[slot] = Body { x, y, heading, speed };
-    cars.facings[slot] =
-        if kind == Kind::Absent { Facing::default() } else { Facing::new(heading) };
+    cars.facings[slot] = Facing { cos, sin };
     cars.goals[slot] = Goal { lane: lane as u16, index, speed: target };
     cars.commands[slot] = Command { acceleration, steering };
     cars.minds[slot] = Mind { timer, exponent, changes_lanes, looks, yields };
@@ -835,4 +839,111 @@ fn restore_vehicle(
     cars.drifts[slot] = Drift { lateral, yaw_rate };
     cars.ways[slot] = way;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Driving, Population};
+    use super::*;
+    use crate::batch::{BatchEnv, Buffers};
+    use crate::ecs::{After, Plugin};
+    use crate::seed::Streams;
+
+    /// Cross wind: in every frame everyone is blown to the right; and one car gets a position that is not a number.
+    struct Weather {
+        wind: f64,
+        broken: Option<(usize, u32)>,
+    }
+
+    #[derive(Resource)]
+    struct Wind(f64);
+
+    #[derive(Resource)]
+    struct Broken(usize, u32);
+
+    fn blow(wind: Res<Wind>, mut cars: Query<&mut Body>) {
+        for mut body in &mut cars {
+            body.y += wind.0;
+        }
+    }
+
+    fn break_one(broken: Res<Broken>, clocks: Query<&Clock>, mut cars: Query<&mut Body>) {
+        if clocks.iter().next().is_some_and(|clock| clock.step == broken.1)
+            && let Some(mut body) = cars.iter_mut().nth(broken.0)
+        {
+            body.x = f64::NAN;
+        }
+    }
+
+    impl Plugin for Weather {
+        fn build(&self, world: &mut World, step: &mut Schedule, _settle: &mut Schedule) {
+            world.insert_resource(Wind(self.wind));
+            for frame in 0..15 {
+                step.add_systems(blow.in_set(AfterFrame(frame)));
+            }
+            if let Some((row, at)) = self.broken {
+                world.insert_resource(Broken(row, at));
+                step.add_systems(break_one.in_set(After(Phase::Act)));
+            }
+        }
+
+        fn save(&self, _world: &mut World, _lane: usize, _to: &mut Writer) {}
+
+        fn restore(
+            &self,
+            _world: &mut World,
+            _lane: usize,
+            _from: &mut Reader<'_>,
+        ) -> Result<(), BatchError> {
+            Ok(())
+        }
+    }
+
+    fn batch(weather: Weather) -> (Box<dyn BatchEnv>, Buffers) {
+        let population = Population { vehicles: Some(8), ..Population::default() };
+        let config = Driving { population, ..Driving::task("highway-v0") };
+        let plugins: Vec<Box<dyn Plugin>> = vec![Box::new(weather)];
+        let mut env = config.build_with(0..3, 3, Streams::new(8), plugins).unwrap();
+        let mut out = Buffers::new(env.spec(), 3);
+        env.watch(1).unwrap();
+        env.reset(0, out.outbox()).unwrap();
+        (env, out)
+    }
+
+    #[test]
+    fn numbers_that_are_not_finite_stop_their_own_instance_only() {
+        let (mut whole, mut expected) = batch(Weather { wind: 0.0, broken: None });
+        // Row 3 of the second instance of nine rows.
+        let (mut env, mut out) = batch(Weather { wind: 0.0, broken: Some((9 + 3, 2)) });
+        for step in 1..=4 {
+            let actions = [1_u16; 3];
+            whole.step(Actions::Discrete(&actions), expected.outbox()).unwrap();
+            env.step(Actions::Discrete(&actions), out.outbox()).unwrap();
+            if step == 2 {
+                assert_eq!(out.ends, [End::Running, End::Truncated, End::Running]);
+                assert_eq!(out.rewards[1].to_bits(), 0.0_f32.to_bits());
+                let last = env.describe_last(1).unwrap();
+                let why = last["quarantined"].as_str().unwrap();
+                assert!(why.starts_with("vehicle 3 has a position"), "{why}");
+            }
+            let size = out.observations.len() / 3;
+            for lane in [0, 2] {
+                let part = lane * size..(lane + 1) * size;
+                assert_eq!(out.observations[part.clone()], expected.observations[part]);
+            }
+            assert!(out.observations.iter().chain(&out.last_observations).all(|v| v.is_finite()));
+        }
+    }
+
+    #[test]
+    fn systems_from_outside_act_between_frames() {
+        let (mut env, mut out) = batch(Weather { wind: 0.1, broken: None });
+        let y =
+            |env: &mut dyn BatchEnv| env.describe(0).unwrap()["vehicles"][0]["y"].as_f64().unwrap();
+        let before = y(&mut *env);
+        env.step(Actions::Discrete(&[1; 3]), out.outbox()).unwrap();
+        let after = y(&mut *env);
+        // It is blown by 1.5 m in all, against which it steers.
+        assert!(after - before > 0.2 && after - before < 1.5, "{before} {after}");
+    }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::cars::Cars;
+use super::cars::{Cars, Leader};
 use super::math::{dot, not_zero, power};
 use super::vehicle::{Command, Kind};
 
@@ -102,7 +102,7 @@ impl Cars<'_> {
     }
 
     /// What `judge` thinks that `who` would accelerate by, behind `leader`; 0 for nobody.
-    fn acceleration(&self, judge: &Judge, who: Option<u16>, leader: Option<u16>) -> f64 {
+    fn acceleration(&self, judge: &Judge, who: Option<u16>, leader: Option<Leader>) -> f64 {
         let Some(slot) = who.map(usize::from) else { return 0.0 };
         if slot >= self.slots() {
             // An obstacle has no driver.
@@ -122,20 +122,22 @@ impl Cars<'_> {
         let share = speed.max(0.0) / not_zero(target).abs();
         let mut wanted = idm.comfort_acc_max * (1.0 - power(share, judge.exponent));
         if let Some(leader) = leader {
-            let ratio = self.wanted_gap(idm, slot, leader) / not_zero(self.gap(slot, leader));
+            let gap = leader.gap.unwrap_or_else(|| self.gap(slot, leader.who));
+            let ratio = self.wanted_gap(idm, slot, leader.who) / not_zero(gap);
             wanted -= idm.comfort_acc_max * (ratio * ratio);
         }
         wanted
     }
 
-    fn linear(&self, idm: &Idm, weights: [f64; 3], slot: usize, leader: Option<u16>) -> f64 {
+    fn linear(&self, idm: &Idm, weights: [f64; 3], slot: usize, leader: Option<Leader>) -> f64 {
         let speed = self.bodies[slot].speed;
         let target = if self.kinds[slot].controlled() { self.goals[slot].speed } else { speed };
         let mut wanted = weights[0] * (target - speed);
         if let Some(leader) = leader {
             let safe = idm.distance_wanted + speed.max(0.0) * idm.time_wanted;
-            wanted += weights[1] * (self.speed(leader) - speed).min(0.0);
-            wanted += weights[2] * (self.gap(slot, leader) - safe).min(0.0);
+            wanted += weights[1] * (self.speed(leader.who) - speed).min(0.0);
+            let gap = leader.gap.unwrap_or_else(|| self.gap(slot, leader.who));
+            wanted += weights[2] * (gap - safe).min(0.0);
         }
         wanted
     }
@@ -218,7 +220,8 @@ impl Cars<'_> {
         let idm = &judge.idm;
         let me = Some(slot as u16);
         let (new_leader, new_follower) = self.neighbours(slot, beside);
-        let new_follower_behind_me = self.acceleration(judge, new_follower, me);
+        let behind_me = Some(Leader::anywhere(slot as u16));
+        let new_follower_behind_me = self.acceleration(judge, new_follower, behind_me);
         if new_follower_behind_me < -idm.lane_change_max_braking_imposed {
             return false;
         }
@@ -233,9 +236,11 @@ impl Cars<'_> {
         let now = self.acceleration(judge, me, old_leader);
         let mut gain = then - now;
         if idm.politeness != 0.0 {
-            let new_follower_now = self.acceleration(judge, new_follower, new_leader);
-            let old_follower_now = self.acceleration(judge, old_follower, me);
-            let old_follower_then = self.acceleration(judge, old_follower, old_leader);
+            let from_there =
+                |leader: Option<Leader>| leader.map(|leader| Leader::anywhere(leader.who));
+            let new_follower_now = self.acceleration(judge, new_follower, from_there(new_leader));
+            let old_follower_now = self.acceleration(judge, old_follower, behind_me);
+            let old_follower_then = self.acceleration(judge, old_follower, from_there(old_leader));
             gain += idm.politeness
                 * (new_follower_behind_me - new_follower_now + old_follower_then
                     - old_follower_now);

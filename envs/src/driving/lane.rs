@@ -7,6 +7,7 @@ use std::f64::consts::FRAC_PI_2;
 
 use serde::{Deserialize, Serialize};
 
+use super::angles::{atan, atan2, sincos};
 use super::math::{dot, norm, wrap};
 
 /// Width of a lane unless said otherwise, in metres.
@@ -73,7 +74,7 @@ impl Segment {
         let (dx, dy) = (end.0 - start.0, end.1 - start.1);
         let length = norm([dx, dy]);
         let along = [dx / length, dy / length];
-        let (start, heading) = ([start.0, start.1], libm::atan2(dy, dx));
+        let (start, heading) = ([start.0, start.1], atan2(dy, dx));
         (Self { start, along, heading, aligned: dx == 0.0 || dy == 0.0 }, length)
     }
 
@@ -98,6 +99,26 @@ enum Curve {
     Straight(Segment),
     Sine { base: Segment, amplitude: f64, pulsation: f64, phase: f64 },
     Circular { center: [f64; 2], radius: f64, start: f64, sense: f64 },
+}
+
+/// Direction and distance of a point from the last centre asked for.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Polar {
+    last: Option<([f64; 2], f64, f64)>,
+}
+
+impl Polar {
+    fn of(&mut self, point: [f64; 2], center: [f64; 2]) -> (f64, f64) {
+        if let Some((of, angle, distance)) = self.last
+            && of.map(f64::to_bits) == center.map(f64::to_bits)
+        {
+            return (angle, distance);
+        }
+        let (dx, dy) = (point[0] - center[0], point[1] - center[1]);
+        let found = (atan2(dy, dx), norm([dx, dy]));
+        self.last = Some((center, found.0, found.1));
+        found
+    }
 }
 
 /// One lane with all that is computed once.
@@ -144,18 +165,42 @@ impl Lane {
 
     /// (s, r) of a point.
     pub(super) fn local(&self, point: [f64; 2]) -> (f64, f64) {
+        self.local_with(point, &mut Polar::default())
+    }
+
+    /// The same, for many lanes and one point: arcs around one centre share the direction to the point.
+    pub(super) fn local_with(&self, point: [f64; 2], polar: &mut Polar) -> (f64, f64) {
         match self.curve {
             Curve::Straight(segment) => segment.local(point),
             Curve::Sine { base, amplitude, pulsation, phase } => {
                 let (s, r) = base.local(point);
-                (s, r - amplitude * libm::sin(pulsation * s + phase))
+                (s, r - amplitude * sincos(pulsation * s + phase).0)
             }
             Curve::Circular { center, radius, start, sense } => {
-                let (dx, dy) = (point[0] - center[0], point[1] - center[1]);
+                let (angle, distance) = polar.of(point, center);
                 // The angle is kept in [start - pi, start + pi): an arc of more than half a circle is cut there,
                 // as in the reference.
-                let phi = start + wrap(libm::atan2(dy, dx) - start);
-                (sense * (phi - start) * radius, sense * (radius - norm([dx, dy])))
+                let phi = start + wrap(angle - start);
+                (sense * (phi - start) * radius, sense * (radius - distance))
+            }
+        }
+    }
+
+    /// Lower bounds of |r| and of how far s is outside the lane, without transcendental functions.
+    pub(super) fn glance(&self, point: [f64; 2]) -> (f64, f64) {
+        let outside = |s: f64| (s - self.length).max(-s).max(0.0);
+        match self.curve {
+            Curve::Straight(segment) => {
+                let (s, r) = segment.local(point);
+                (r.abs(), outside(s))
+            }
+            Curve::Sine { base, amplitude, .. } => {
+                let (s, r) = base.local(point);
+                (r.abs() - amplitude.abs(), outside(s))
+            }
+            Curve::Circular { center, radius, .. } => {
+                let distance = norm([point[0] - center[0], point[1] - center[1]]);
+                ((radius - distance).abs(), 0.0)
             }
         }
     }
@@ -165,10 +210,10 @@ impl Lane {
         match self.curve {
             Curve::Straight(segment) => segment.position(s, r),
             Curve::Sine { base, amplitude, pulsation, phase } => {
-                base.position(s, r + amplitude * libm::sin(pulsation * s + phase))
+                base.position(s, r + amplitude * sincos(pulsation * s + phase).0)
             }
             Curve::Circular { center, radius, start, sense } => {
-                let (sin, cos) = libm::sincos(sense * s / radius + start);
+                let (sin, cos) = sincos(sense * s / radius + start);
                 let distance = radius - r * sense;
                 [center[0] + distance * cos, center[1] + distance * sin]
             }
@@ -180,7 +225,7 @@ impl Lane {
         match self.curve {
             Curve::Straight(segment) => segment.heading,
             Curve::Sine { base, amplitude, pulsation, phase } => {
-                base.heading + libm::atan(amplitude * pulsation * libm::cos(pulsation * s + phase))
+                base.heading + atan(amplitude * pulsation * sincos(pulsation * s + phase).1)
             }
             Curve::Circular { radius, start, sense, .. } => {
                 sense * s / radius + start + FRAC_PI_2 * sense

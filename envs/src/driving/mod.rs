@@ -39,6 +39,7 @@ use crate::seed::Streams;
 use crate::spec::{ActionSpace, EnvSpec, ObservationSpace, Payoff, Turns};
 use crate::{BuildError, EnvFactory};
 
+mod angles;
 mod cars;
 mod collision;
 mod control;
@@ -137,9 +138,9 @@ pub struct Driving {
     pub policy_frequency: Option<u32>,
     /// Seconds after which an episode is cut; `inf` for never.
     pub duration: Option<f64>,
-    /// The recording's text.
+    /// The recording's text; [`EnvFactory::take_file`] puts it here.
     #[serde(skip)]
-    recording: Option<String>,
+    pub recording: Option<String>,
 }
 
 /// Where episodes begin, resolved.

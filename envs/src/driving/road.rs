@@ -9,7 +9,7 @@ use std::ops::Range;
 use petgraph::graph::{DiGraph, NodeIndex};
 use serde::{Deserialize, Serialize};
 
-use super::lane::{LIMIT, Lane, Shape, WIDTH};
+use super::lane::{LIMIT, Lane, OVERHANG, Polar, Shape, WIDTH};
 use super::near::Near;
 use super::routes::Leg;
 
@@ -269,21 +269,39 @@ impl Network {
         None
     }
 
-    /// Calls `visit(lane, (s, r))` for every lane that a vehicle at `point` can be nearest to or on.
-    pub(super) fn around(&self, point: [f64; 2], mut visit: impl FnMut(u16, &Lane, (f64, f64))) {
+    /// The lane that a vehicle is on, and (s, r) there: smallest L1 distance plus heading error, the first of equal ones.
+    /// Calls `on(lane, s)` for every lane that holds it with a metre to spare.
+    pub(super) fn survey(
+        &self,
+        point: [f64; 2],
+        heading: f64,
+        mut on: impl FnMut(u16, f64),
+    ) -> (u16, (f64, f64)) {
+        let (mut best, mut at) = ((f64::INFINITY, 0), (0.0, 0.0));
+        let mut polar = Polar::default();
         for &number in self.near.at(point) {
             let lane = &self.lanes[usize::from(number)];
-            visit(number, lane, lane.local(point));
+            let (aside, outside) = lane.glance(point);
+            let off = aside > lane.width / 2.0 + 1.0 || outside > OVERHANG;
+            if off && aside.max(0.0) + outside >= best.0 {
+                continue;
+            }
+            let local = lane.local_with(point, &mut polar);
+            if lane.holds(local, 1.0) {
+                on(number, local.0);
+            }
+            let before = best.0;
+            closer(&mut best, number, lane, local, heading);
+            if best.0 < before {
+                at = local;
+            }
         }
+        (best.1, at)
     }
 
-    /// The lane that a vehicle is on: smallest L1 distance plus heading error, the first of equal ones.
+    /// The lane that a vehicle is on.
     pub(super) fn closest(&self, point: [f64; 2], heading: f64) -> u16 {
-        let mut best = (f64::INFINITY, 0);
-        self.around(point, |number, lane, local| {
-            closer(&mut best, number, lane, local, heading);
-        });
-        best.1
+        self.survey(point, heading, |_, _| ()).0
     }
 
     /// The lane to follow at the end of `lane`, and how many legs of the route that uses up.
@@ -352,7 +370,7 @@ impl Network {
     }
 }
 
-/// Keeps the lane in `best` unless this one is closer.
+/// Takes the lane into `best` if it is closer.
 pub(super) fn closer(
     best: &mut (f64, u16),
     number: u16,

@@ -6,7 +6,7 @@
 
 use bevy_ecs::prelude::Component;
 
-use super::road::{Network, closer};
+use super::road::Network;
 use super::vehicle::{Body, Kind, Track};
 
 /// Something on a lane: a vehicle's row, or an obstacle numbered behind all rows.
@@ -84,28 +84,16 @@ impl Traffic {
             if kinds[slot] == Kind::Absent {
                 continue;
             }
-            let mut best = (f64::INFINITY, 0);
-            let mut at = (0.0, 0.0);
-            network.around([body.x, body.y], |number, lane, local| {
-                if lane.holds(local, 1.0) {
-                    found.push((number, Member { s: local.0, who: slot as u16 }));
-                    starts[usize::from(number) + 1] += 1;
-                }
-                let before = best.0;
-                closer(&mut best, number, lane, local, body.heading);
-                if best.0 < before {
-                    at = local;
-                }
+            let (lane, (s, r)) = network.survey([body.x, body.y], body.heading, |number, s| {
+                found.push((number, Member { s, who: slot as u16 }));
+                starts[usize::from(number) + 1] += 1;
             });
-            *track = Track { lane: best.1, s: at.0, r: at.1 };
+            *track = Track { lane, s, r };
         }
         for (index, obstacle) in network.obstacles.iter().enumerate() {
-            network.around([obstacle.x, obstacle.y], |number, lane, local| {
-                if lane.holds(local, 1.0) {
-                    let who = (slots + index) as u16;
-                    found.push((number, Member { s: local.0, who }));
-                    starts[usize::from(number) + 1] += 1;
-                }
+            network.survey([obstacle.x, obstacle.y], obstacle.heading, |number, s| {
+                found.push((number, Member { s, who: (slots + index) as u16 }));
+                starts[usize::from(number) + 1] += 1;
             });
         }
         for lane in 1..starts.len() {
@@ -249,4 +237,99 @@ impl Traffic {
 /// Place along an axis.
 fn along(body: &Body, axis: u8) -> f64 {
     if axis == 0 { body.x } else { body.y }
+}
+
+#[cfg(test)]
+mod tests {
+    use gambol_solvers::seed::{Purpose, Streams, unit_f64};
+
+    use super::super::roads::Road;
+    use super::*;
+
+    /// Leader and follower as the reference finds them: by looking at everyone, in list order.
+    fn searched(
+        network: &Network,
+        bodies: &[Body],
+        lane: u16,
+        s: f64,
+        me: usize,
+    ) -> (Option<u16>, Option<u16>) {
+        let lane = &network.lanes[usize::from(lane)];
+        let (mut leader, mut follower): (Option<(f64, u16)>, Option<(f64, u16)>) = (None, None);
+        let obstacles = network.obstacles.iter().map(|obstacle| [obstacle.x, obstacle.y]);
+        let points = bodies.iter().map(|body| [body.x, body.y]).chain(obstacles);
+        for (who, point) in points.enumerate().filter(|&(who, _)| who != me) {
+            let local = lane.local(point);
+            if !lane.holds(local, 1.0) {
+                continue;
+            }
+            if s <= local.0 && leader.is_none_or(|(first, _)| local.0 <= first) {
+                leader = Some((local.0, who as u16));
+            }
+            if local.0 < s && follower.is_none_or(|(first, _)| local.0 > first) {
+                follower = Some((local.0, who as u16));
+            }
+        }
+        (leader.map(|found| found.1), follower.map(|found| found.1))
+    }
+
+    #[test]
+    fn look_ups_find_whom_a_search_over_all_finds() {
+        let mut rng = Streams::new(9).at(Purpose::Generate, 0, 0);
+        for (road, count) in [
+            (Road::Merge, 40),
+            (Road::Roundabout, 60),
+            (Road::Highway { lanes: 3, length: 400.0, speed_limit: 30.0 }, 300),
+        ] {
+            let network = Network::new(&road.plan()).unwrap();
+            let mut traffic = Traffic::new(count, &network);
+            let kinds = vec![Kind::Idm; count];
+            let mut bodies = vec![Body::default(); count];
+            let mut tracks = vec![Track::default(); count];
+            let mut pairs = Vec::new();
+            for round in 0..6 {
+                for body in &mut bodies {
+                    let lane =
+                        &network.lanes[(unit_f64(&mut rng) * network.lanes.len() as f64) as usize];
+                    // Whole metres, so that several are level.
+                    let s = (lane.length * unit_f64(&mut rng)).round();
+                    let [x, y] = lane.position(s, (6.0 * unit_f64(&mut rng) - 3.0).round());
+                    *body = Body { x, y, heading: lane.heading(s), speed: 20.0 };
+                }
+                if round == 3 {
+                    traffic.rebuild();
+                }
+                traffic.locate(&network, &kinds, &bodies, &mut tracks, count);
+                for me in 0..count {
+                    for lane in 0..network.lanes.len() as u16 {
+                        let (s, _) =
+                            network.lanes[usize::from(lane)].local([bodies[me].x, bodies[me].y]);
+                        let (leader, follower) = traffic.neighbours(lane, s, me as u16);
+                        let found = (leader.map(|m| m.who), follower.map(|m| m.who));
+                        assert_eq!(found, searched(&network, &bodies, lane, s, me), "{road:?}");
+                    }
+                    let near: std::collections::BTreeSet<u16> =
+                        traffic.within(&bodies, &bodies[me], 50.0).collect();
+                    for (other, body) in bodies.iter().enumerate() {
+                        let (dx, dy) = (body.x - bodies[me].x, body.y - bodies[me].y);
+                        if dx * dx + dy * dy <= 2500.0 {
+                            assert!(near.contains(&(other as u16)));
+                        }
+                    }
+                }
+                traffic.pairs(&bodies, 8.0, &mut pairs);
+                assert!(pairs.is_sorted() && pairs.iter().all(|(one, two)| one < two));
+                for one in 0..count {
+                    for two in one + 1..count {
+                        let (dx, dy) =
+                            (bodies[one].x - bodies[two].x, bodies[one].y - bodies[two].y);
+                        if dx * dx + dy * dy <= 64.0 {
+                            assert!(pairs.binary_search(&(one as u16, two as u16)).is_ok());
+                        }
+                    }
+                }
+                assert!(pairs.len() < count * (count - 1) / 3, "{} pairs", pairs.len());
+            }
+        }
+    }
 }

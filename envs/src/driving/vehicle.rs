@@ -2,12 +2,17 @@
 
 use bevy_ecs::prelude::Component;
 
+use super::angles::sincos;
+
 pub use super::routes::Route;
 
 /// Length of a vehicle, in metres.
 pub(super) const LENGTH: f64 = 5.0;
 /// Width of a vehicle, in metres.
 pub(super) const BREADTH: f64 = 2.0;
+
+/// Speeds from which vehicles can come to where steering is unstable, in m/s.
+const UNSTABLE: f64 = 18.0;
 
 /// Where a vehicle is and how it moves: metres, radians, m/s.
 #[derive(Component, Clone, Copy, Debug, Default, PartialEq)]
@@ -44,6 +49,15 @@ pub struct Facing {
 impl Facing {
     /// Of a heading.
     pub(super) fn new(heading: f64) -> Self {
+        let (sin, cos) = sincos(heading);
+        Self { cos, sin }
+    }
+
+    /// Of a heading at a speed: fast vehicles steer stably and need not be rounded like a recording.
+    pub(super) fn at(heading: f64, speed: f64) -> Self {
+        if speed.abs() < UNSTABLE {
+            return Self::new(heading);
+        }
         let (sin, cos) = libm::sincos(heading);
         Self { cos, sin }
     }
