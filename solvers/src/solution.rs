@@ -1,7 +1,7 @@
 //! What a solver answers: profiles with their certificates, and why it may refuse.
 
 use std::fmt;
-use std::ops::{Index, IndexMut};
+use std::ops::{Index, IndexMut, RangeBounds};
 
 use ndarray::ArrayD;
 use serde::{Deserialize, Serialize};
@@ -53,6 +53,15 @@ impl Profile {
     /// The strategies, given away.
     pub fn into_inner(self) -> Vec<Vec<f64>> {
         self.0
+    }
+
+    /// Every strategy divided by its sum, which must not be 0.
+    pub(crate) fn normalised(self) -> Self {
+        let of = |mix: Vec<f64>| {
+            let total: f64 = mix.iter().sum();
+            mix.into_iter().map(|share| share / total).collect()
+        };
+        Self(self.0.into_iter().map(of).collect())
     }
 
     /// Largest difference of two probabilities; infinite if the shapes differ.
@@ -343,6 +352,21 @@ pub trait Solver: fmt::Debug + Send + Sync {
 }
 
 impl SolverInfo {
+    /// Refuses a parameter outside its range, which `range` describes.
+    pub(crate) fn within(
+        &self,
+        parameter: &'static str,
+        value: f64,
+        allowed: impl RangeBounds<f64>,
+        range: &'static str,
+    ) -> Result<(), SolveError> {
+        if allowed.contains(&value) {
+            Ok(())
+        } else {
+            Err(SolveError::Parameter { solver: self.name, parameter, value, range })
+        }
+    }
+
     /// Whether the game is one that this solver takes.
     ///
     /// # Errors

@@ -33,6 +33,10 @@ pub struct LemkeHowson {
     /// `0..m` are the row player's actions, `m..m + n` the column player's.
     pub label: usize,
     /// Whether to walk in exact arithmetic from the start.
+    ///
+    /// Rarely worth it, since doubtful walks are repeated exactly anyway, and slow for large games:
+    /// on 50x50 games paths of about 100 pivots take 2 to 80 milliseconds instead of 0.2 to 2, most
+    /// with payoffs of full double precision, and longer paths more in proportion.
     pub exact: bool,
     /// Whether `all` also starts from the equilibria found.
     pub chains: bool,

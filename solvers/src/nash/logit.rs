@@ -72,9 +72,11 @@ const FIRST_STEP: f64 = 0.03;
 /// Steps shorter than this cannot be told from rounding.
 const LEAST_STEP: f64 = 1e-12;
 
-/// How much a point may be corrected relative to the step that led to it: further is another
-/// branch.
-const NEAR: f64 = 0.3;
+/// How much a point may be corrected, relative to the step that led to it, and the direction may
+/// turn: more may be another branch.
+///
+/// A trace that gets lost starts again with the next, more cautious one.
+const CAUTION: [f64; 4] = [0.2, 0.05, 0.0125, 0.003];
 
 /// A point of the branch, and the direction in which it goes on.
 ///
@@ -89,6 +91,7 @@ struct Branch<'a> {
     point: Vec<f64>,
     tangent: Vec<f64>,
     step: f64,
+    caution: f64,
 }
 
 /// Residuals and their derivatives, one row an equation.
@@ -96,7 +99,7 @@ type Equations = (Vec<f64>, Vec<Vec<f64>>);
 
 impl<'a> Branch<'a> {
     /// Even mixing at precision 0, going up.
-    fn new(game: &'a NormalForm) -> Self {
+    fn new(game: &'a NormalForm, caution: f64) -> Self {
         let mut point = Vec::new();
         let mut offsets = Vec::new();
         for &actions in game.shape() {
@@ -108,7 +111,8 @@ impl<'a> Branch<'a> {
         tangent.push(1.0);
         let spread = game.spread();
         let spread = if spread > 0.0 { spread } else { 1.0 };
-        let mut branch = Self { game, spread, offsets, point, tangent, step: FIRST_STEP };
+        let step = FIRST_STEP;
+        let mut branch = Self { game, spread, offsets, point, tangent, step, caution };
         // Going up is not yet the direction, but the system is regular at precision 0.
         if let Some(direction) = branch.direction(&branch.point) {
             branch.tangent = direction;
@@ -129,11 +133,7 @@ impl<'a> Branch<'a> {
     }
 
     fn profile(&self) -> Profile {
-        let normal = |weights: Vec<f64>| {
-            let total: f64 = weights.iter().sum();
-            weights.into_iter().map(|weight| weight / total).collect()
-        };
-        Profile::new(self.weights(&self.point).into_inner().into_iter().map(normal).collect())
+        self.weights(&self.point).normalised()
     }
 
     /// For every player that probabilities sum to 1 and that logarithms differ as payoffs do.
@@ -227,8 +227,11 @@ impl<'a> Branch<'a> {
                 let off = point.iter().zip(&ahead).map(|(a, b)| (a - b) * (a - b)).sum::<f64>();
                 let straight: f64 = direction.iter().zip(&self.tangent).map(|(a, b)| a * b).sum();
                 let off = off.sqrt() / self.step;
-                if off < NEAR && straight > 0.8 {
-                    self.step *= if off < 0.1 * NEAR && straight > 0.98 { 2.0 } else { 1.0 };
+                let turn = 1.0 - straight;
+                // Only even mixing has precision 0, so the branch never comes back there.
+                if off < self.caution && turn < self.caution && point[point.len() - 1] > 0.0 {
+                    let easy = off < 0.2 * self.caution && turn < 0.2 * self.caution;
+                    self.step *= if easy { 2.0 } else { 1.0 };
                     return Some((point, direction));
                 }
             }
@@ -252,18 +255,44 @@ impl<'a> Branch<'a> {
 
 impl Logit {
     fn check_parameters(&self) -> Result<(), SolveError> {
-        let wrong = |parameter, value, range| {
-            Err(SolveError::Parameter { solver: INFO.name, parameter, value, range })
+        if let Some(lambda) = self.lambda {
+            INFO.within("lambda", lambda, 0.0..f64::INFINITY, "finite and not negative")?;
+        }
+        let positive = f64::MIN_POSITIVE..f64::INFINITY;
+        INFO.within("tolerance", self.tolerance, positive, "positive and finite")
+    }
+}
+
+impl Logit {
+    /// Follows the branch to the precision or the regret asked for.
+    fn trace(&self, mut branch: Branch<'_>, steps: &mut u32) -> (Profile, Stop) {
+        let game = branch.game;
+        let target = self.lambda.map(|lambda| lambda * branch.spread);
+        let bound = self.tolerance * game.spread().max(1.0);
+        let stop = loop {
+            let done = match target {
+                Some(target) => branch.precision() >= target,
+                None => game.regret(&branch.profile()).iter().all(|&regret| regret <= bound),
+            };
+            if done {
+                break if target.is_some() { Stop::Complete } else { Stop::Converged };
+            }
+            if *steps == self.max_steps {
+                break Stop::IterationLimit;
+            }
+            *steps += 1;
+            let Some((next, direction)) = branch.advance() else { break Stop::Stalled };
+            let crossed = target.filter(|target| next[next.len() - 1] >= *target);
+            branch.point = match crossed {
+                Some(target) => match branch.land(&next, target) {
+                    Some(point) => point,
+                    None => break Stop::Stalled,
+                },
+                None => next,
+            };
+            branch.tangent = direction;
         };
-        if let Some(lambda) = self.lambda
-            && !(lambda >= 0.0 && lambda.is_finite())
-        {
-            return wrong("lambda", lambda, "finite and not negative");
-        }
-        if !(self.tolerance > 0.0 && self.tolerance.is_finite()) {
-            return wrong("tolerance", self.tolerance, "positive and finite");
-        }
-        Ok(())
+        (branch.profile(), stop)
     }
 }
 
@@ -288,34 +317,15 @@ impl Solver for Logit {
                 limit: MOST_ACTIONS as u64,
             });
         }
-        let mut branch = Branch::new(game);
-        let target = self.lambda.map(|lambda| lambda * branch.spread);
-        let bound = self.tolerance * game.spread().max(1.0);
         let mut steps = 0;
-        let stop = loop {
-            let done = match target {
-                Some(target) => branch.precision() >= target,
-                None => game.regret(&branch.profile()).iter().all(|&regret| regret <= bound),
-            };
-            if done {
-                break if target.is_some() { Stop::Complete } else { Stop::Converged };
+        let mut answer = (Profile::uniform(game.shape()), Stop::Stalled);
+        for caution in CAUTION {
+            if answer.1 == Stop::Stalled {
+                answer = self.trace(Branch::new(game, caution), &mut steps);
             }
-            if steps == self.max_steps {
-                break Stop::IterationLimit;
-            }
-            steps += 1;
-            let Some((next, direction)) = branch.advance() else { break Stop::Stalled };
-            let crossed = target.filter(|target| next[next.len() - 1] >= *target);
-            branch.point = match crossed {
-                Some(target) => match branch.land(&next, target) {
-                    Some(point) => point,
-                    None => break Stop::Stalled,
-                },
-                None => next,
-            };
-            branch.tangent = direction;
-        };
-        let solution = Solution::certify(game, branch.profile(), u64::from(steps), stop)?;
+        }
+        let (profile, stop) = answer;
+        let solution = Solution::certify(game, profile, u64::from(steps), stop)?;
         Ok(Solutions::one(solution))
     }
 }

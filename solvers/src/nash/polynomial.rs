@@ -189,10 +189,9 @@ impl<'a> Combination<'a> {
                 }
                 strategy[action] = share.max(0.0);
             }
-            let total: f64 = strategy.iter().sum();
-            strategies.push(strategy.into_iter().map(|share| share / total).collect());
+            strategies.push(strategy);
         }
-        Some(Profile::new(strategies))
+        Some(Profile::new(strategies).normalised())
     }
 }
 
@@ -257,16 +256,9 @@ impl Search<'_> {
 
 impl Polynomial {
     fn check_parameters(&self) -> Result<(), SolveError> {
-        let wrong = |parameter, value, range| {
-            Err(SolveError::Parameter { solver: INFO.name, parameter, value, range })
-        };
-        if !(self.tolerance > 0.0 && self.tolerance.is_finite()) {
-            return wrong("tolerance", self.tolerance, "positive and finite");
-        }
-        if !(self.least_width > 0.0 && self.least_width < 1.0) {
-            return wrong("least_width", self.least_width, "in (0, 1)");
-        }
-        Ok(())
+        let positive = f64::MIN_POSITIVE..f64::INFINITY;
+        INFO.within("tolerance", self.tolerance, positive, "positive and finite")?;
+        INFO.within("least_width", self.least_width, f64::MIN_POSITIVE..1.0, "in (0, 1)")
     }
 }
 

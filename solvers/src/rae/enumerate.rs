@@ -1,6 +1,6 @@
 //! All Risk-Averse Equilibria of small games.
 
-use ndarray::{Array1, ArrayView1};
+use ndarray::ArrayView1;
 
 use super::{Assessment, RiskAversion, Views, assess, two_by_two};
 use crate::linear::dense::solve;
@@ -322,10 +322,6 @@ impl System<'_> {
 
 /// Rounding taken off: no share below zero, sums of one.
 fn clipped(profile: &Profile) -> Profile {
-    let mixes = profile.iter().map(|mix| {
-        let positive = Array1::from(mix.clone()).mapv(|share| share.max(0.0));
-        let total = positive.sum();
-        (positive / total).to_vec()
-    });
-    Profile::new(mixes.collect())
+    let mixes = profile.iter().map(|mix| mix.iter().map(|share| share.max(0.0)).collect());
+    Profile::new(mixes.collect()).normalised()
 }

@@ -73,7 +73,7 @@ impl<'a> Run<'a> {
         tolerance: f64,
         answer: Answer,
     ) -> Result<Self, SolveError> {
-        within(solver, "tolerance", tolerance, 0.0..=f64::MAX, "finite and not negative")?;
+        solver.within("tolerance", tolerance, 0.0..f64::INFINITY, "finite and not negative")?;
         let bound = tolerance * game.spread().max(1.0);
         let play = Play::Deterministic;
         Ok(Self { solver, game, iterations, answer, play, linear_average: false, bound })
@@ -135,34 +135,10 @@ impl<'a> Run<'a> {
             .map(|profile| {
                 let converged = certificate(&profile) <= self.bound;
                 let stop = if converged { Stop::Converged } else { Stop::IterationLimit };
-                Solution::certify(self.game, normalised(profile), round, stop)
+                Solution::certify(self.game, profile.normalised(), round, stop)
             })
             .collect::<Result<_, _>>()?;
         let stop = equilibria.first().map_or(Stop::IterationLimit, |answer| answer.stop);
         Ok(Solutions { equilibria, iterations: round, stop })
-    }
-}
-
-/// Shares made to sum to 1 again after rounding.
-fn normalised(profile: Profile) -> Profile {
-    let of = |mix: Vec<f64>| {
-        let total: f64 = mix.iter().sum();
-        mix.into_iter().map(|share| share / total).collect()
-    };
-    Profile::new(profile.into_inner().into_iter().map(of).collect())
-}
-
-/// Refuses a parameter outside its range.
-fn within(
-    solver: &'static SolverInfo,
-    parameter: &'static str,
-    value: f64,
-    allowed: std::ops::RangeInclusive<f64>,
-    range: &'static str,
-) -> Result<(), SolveError> {
-    if allowed.contains(&value) {
-        Ok(())
-    } else {
-        Err(SolveError::Parameter { solver: solver.name, parameter, value, range })
     }
 }

@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::replicator::{moved, velocity};
-use super::{AVERAGE, Answer, ITERATIONS, Run, TOLERANCE, within};
+use super::{AVERAGE, Answer, ITERATIONS, Run, TOLERANCE};
 use crate::game::NormalForm;
+use crate::linear::projection::project_to_simplex;
 use crate::solution::{
     Parameter, Profile, Solutions, SolveError, SolveOptions, Solver, SolverInfo, Takes,
 };
@@ -64,29 +65,6 @@ static INFO: SolverInfo = SolverInfo {
     ],
 };
 
-/// The point nearest to `values` among the distributions with no entry below `floor`.
-///
-/// `floor` must be at most one over the number of values.
-/// Source: Wang and Carreira-Perpinan, "Projection onto the probability simplex", arXiv 1309.1541.
-pub fn project_to_simplex(values: &[f64], floor: f64) -> Vec<f64> {
-    let n = values.len() as f64;
-    let mut sorted = values.to_vec();
-    sorted.sort_by(|a, b| b.total_cmp(a));
-    let mut sum = 0.0;
-    let mut shift = 0.0;
-    for (rank, &value) in sorted.iter().enumerate() {
-        sum += value;
-        let above = rank as f64 + 1.0;
-        let candidate = (1.0 - sum - (n - above) * floor) / above;
-        // The shift for which just the largest `above` values stay above the floor.
-        if rank > 0 && value + candidate <= floor {
-            break;
-        }
-        shift = candidate;
-    }
-    values.iter().map(|value| (value + shift).max(floor)).collect()
-}
-
 impl Solver for ProjectedReplicator {
     fn info(&self) -> &'static SolverInfo {
         &INFO
@@ -97,33 +75,19 @@ impl Solver for ProjectedReplicator {
     }
 
     fn solve(&self, game: &NormalForm, options: &SolveOptions) -> Result<Solutions, SolveError> {
-        within(&INFO, "step", self.step, f64::MIN_POSITIVE..=f64::MAX, "positive and finite")?;
-        within(&INFO, "floor", self.floor, 0.0..=1.0, "in [0, 1 / actions)")?;
+        INFO.within("step", self.step, f64::MIN_POSITIVE..f64::INFINITY, "positive and finite")?;
+        INFO.within("floor", self.floor, 0.0..=1.0, "in [0, 1 / actions)")?;
         let actions = game.shape().iter().copied().max().unwrap_or(1);
         if self.floor * actions as f64 >= 1.0 && actions > 1 {
             return Err(SolveError::InfeasibleFloor { floor: self.floor, actions });
         }
         let run = Run::new(&INFO, game, self.iterations, self.tolerance, self.answer)?;
         run.play(options, |_, last, _| {
-            let ahead = moved(last, &velocity(game, last), self.step);
-            Profile::new(ahead.iter().map(|mix| project_to_simplex(mix, self.floor)).collect())
+            let mut ahead = moved(last, &velocity(game, last), self.step).into_inner();
+            for mix in &mut ahead {
+                project_to_simplex(mix, self.floor);
+            }
+            Profile::new(ahead)
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn projections() {
-        let near = |values: &[f64], floor, expected: &[f64]| {
-            let projected = project_to_simplex(values, floor);
-            projected.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-15)
-        };
-        assert!(near(&[0.4, 0.7, 0.6], 0.2, &[0.2, 0.45, 0.35]));
-        assert!(near(&[0.25, 0.75], 0.0, &[0.25, 0.75]));
-        assert!(near(&[5.0, 0.0, 0.0], 0.1, &[0.8, 0.1, 0.1]));
-        assert!(near(&[-3.0], 0.5, &[1.0]));
     }
 }

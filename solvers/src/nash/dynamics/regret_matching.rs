@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AVERAGE, Answer, ITERATIONS, Run, TOLERANCE, within};
+use super::{AVERAGE, Answer, ITERATIONS, Run, TOLERANCE};
 use crate::game::NormalForm;
 use crate::play::Play;
 use crate::solution::{
@@ -134,7 +134,7 @@ impl Solver for RegretMatching {
     }
 
     fn solve(&self, game: &NormalForm, options: &SolveOptions) -> Result<Solutions, SolveError> {
-        within(&PLAIN, "exploration", self.exploration, 0.0..=1.0, "in [0, 1]")?;
+        PLAIN.within("exploration", self.exploration, 0.0..=1.0, "in [0, 1]")?;
         let mut run = Run::new(&PLAIN, game, self.iterations, self.tolerance, self.answer)?;
         run.play = self.play;
         let mut regrets = initial_regrets(game);

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, ITERATIONS, Run, TOLERANCE, normalised, within};
+use super::{Answer, ITERATIONS, Run, TOLERANCE};
 use crate::game::NormalForm;
 use crate::solution::{
     Parameter, Profile, Solutions, SolveError, SolveOptions, Solver, SolverInfo, Takes,
@@ -85,7 +85,7 @@ impl Solver for Replicator {
     }
 
     fn solve(&self, game: &NormalForm, options: &SolveOptions) -> Result<Solutions, SolveError> {
-        within(&INFO, "step", self.step, f64::MIN_POSITIVE..=1.0, "in (0, 1]")?;
+        INFO.within("step", self.step, f64::MIN_POSITIVE..=1.0, "in (0, 1]")?;
         let run = Run::new(&INFO, game, self.iterations, self.tolerance, self.answer)?;
         let spread = game.spread();
         let time = if spread > 0.0 { self.step / spread } else { 0.0 };
@@ -99,7 +99,7 @@ impl Solver for Replicator {
                 next = moved(&next, part, share * time / 6.0);
             }
             // Off the simplex the flow leads away from it where a player's payoff is negative.
-            normalised(next)
+            next.normalised()
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AVERAGE, Answer, ITERATIONS, Run, within};
+use super::{AVERAGE, Answer, ITERATIONS, Run};
 use crate::game::NormalForm;
 use crate::play::Play;
 use crate::solution::{
@@ -95,8 +95,8 @@ impl Solver for SmoothFictitiousPlay {
     }
 
     fn solve(&self, game: &NormalForm, options: &SolveOptions) -> Result<Solutions, SolveError> {
-        let positive = f64::MIN_POSITIVE..=f64::MAX;
-        within(&INFO, "temperature", self.temperature, positive, "positive and finite")?;
+        let positive = f64::MIN_POSITIVE..f64::INFINITY;
+        INFO.within("temperature", self.temperature, positive, "positive and finite")?;
         let mut run = Run::new(&INFO, game, self.iterations, self.tolerance, self.answer)?;
         run.play = self.play;
         run.bound = self.tolerance;
