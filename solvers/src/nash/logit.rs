@@ -76,7 +76,7 @@ const LEAST_STEP: f64 = 1e-12;
 /// turn: more may be another branch.
 ///
 /// A trace that gets lost starts again with the next, more cautious one.
-const CAUTION: [f64; 4] = [0.2, 0.05, 0.0125, 0.003];
+const CAUTION: [f64; 3] = [0.02, 0.004, 0.0008];
 
 /// A point of the branch, and the direction in which it goes on.
 ///
