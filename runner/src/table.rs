@@ -90,11 +90,11 @@ pub(crate) fn short(number: f64) -> String {
     }
 }
 
-/// `Stag 0.666667, Hare 0.333333`; actions that are not played are left out.
+/// `Stag: 0.666667, Hare: 0.333333`; actions that are not played are left out.
 pub(crate) fn mix(game: &NormalForm, player: usize, strategy: &[f64]) -> String {
     let played = strategy.iter().zip(game.action_labels(player)).filter(|(share, _)| **share > 0.0);
     let words: Vec<_> =
-        played.map(|(share, label)| format!("{} {}", one_line(label), short(*share))).collect();
+        played.map(|(share, label)| format!("{}: {}", one_line(label), short(*share))).collect();
     words.join(", ")
 }
 

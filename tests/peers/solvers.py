@@ -12,8 +12,9 @@ Games are drawn here and handed to both sides with the same numbers: to ours as 
 theirs as arrays.
 Times are of the solving call alone, in process on both sides: reading files and building the peers' games is left
 out.
-Ours and theirs take turns, so that a busy machine slows down both; each side's figure is the median over all repeats
-of a game, and a comparison's is the median over its games.
+They are seconds of the one core that the call had, so that other programs on the machine count for neither side
+(but for what they take away from caches), and ours and theirs take turns.
+Each side's figure is the median over all repeats of a game, and a comparison's is the median over its games.
 Every comparison also checks that both sides found the same.
 
 `--write` puts the table into docs/results/solvers-peers.md and everything into docs/results/solvers-peers.json.
@@ -30,6 +31,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -89,12 +91,12 @@ class Bench:
         for _ in range(rounds):
             answers = self.ours(solver, repeats, paths, first)
             for seconds, answer in zip(own, answers):
-                seconds.extend(answer["seconds"])
+                seconds.extend(answer["cpu_seconds"] or answer["seconds"])
             for number, call in enumerate(calls):
                 for _ in range(repeats):
-                    start = time.perf_counter()
+                    start = time.process_time()
                     found[number] = call()
-                    their[number].append(time.perf_counter() - start)
+                    their[number].append(time.process_time() - start)
         own = [statistics.median(seconds) for seconds in own]
         their = [statistics.median(seconds) for seconds in their]
         row = {
@@ -123,13 +125,14 @@ class Bench:
             self.rows.append({"case": what, "missing": done.stderr.strip()})
             return
         for answer in map(json.loads, done.stdout.splitlines()):
+            seconds = answer["cpu_seconds"] or answer["seconds"]
             row = {
-                "case": f"{what}: {answer['case']}" if answer["case"] != what else what,
+                "case": answer["case"],
                 "games": 1,
-                "repeats": len(answer["seconds"]),
+                "repeats": len(seconds),
                 "solver": arguments[0],
-                "seconds": answer["seconds"],
-                "median": statistics.median(answer["seconds"]),
+                "seconds": seconds,
+                "median": statistics.median(seconds),
                 "limit": limit,
                 "answers": ", ".join(
                     f"{key} {answer[key]:.3g}" for key in ("gap", "regret") if answer.get(key) is not None
@@ -187,6 +190,9 @@ def regrets(ours, _theirs):
 def enumerations(bench, rng, quick):
     import nashpy
     import pygambit
+
+    # It warns of every number of equilibria that is even, mostly its own misses.
+    warnings.filterwarnings("ignore", module="nashpy")
 
     def enummixed(rational):
         def run(a, b):
@@ -360,7 +366,7 @@ def write(facts, head):
     busy = facts["load_before"][0] > 1.5
     loads = ", ".join(f"{load:.1f}" for load in (facts["load_before"][0], facts["load_after"][0]))
     note = (
-        "The machine was busy with other work: both sides were slowed down alike, ratios are what counts."
+        "The machine was busy with other work: both sides were slowed down by it, ratios are what counts."
         if busy
         else "The machine had nothing else to do."
     )
@@ -375,7 +381,7 @@ One run of `python tests/peers/solvers.py --write`, everything on one core; how 
 - load averages before and after: {loads}
 - {note}
 
-Seconds are medians over games of the medians over repeats; "times faster" is the median of the games' ratios.
+Seconds are those of one core, medians over games of the medians over repeats; "times faster" is the median of the games' ratios.
 
 {head}
 """ + "\n".join(line(row) for row in facts["rows"]) + "\n"
