@@ -56,6 +56,7 @@ struct Seconds {
 }
 
 /// Seconds that this thread has had a core.
+#[cfg_attr(unix, expect(clippy::unnecessary_wraps, reason = "not every system tells"))]
 fn on_core() -> Option<f64> {
     #[cfg(unix)]
     {
