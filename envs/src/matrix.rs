@@ -131,7 +131,8 @@ fn tensor(actions: &[usize], values: &[f64], player: usize) -> Result<ArrayD<f64
         format!(
             "`game`: player {player} has {} payoffs, the actions {actions:?} make {} profiles",
             values.len(),
-            actions.iter().product::<usize>()
+            // Not `product`: a scenario may name sizes beyond any number.
+            actions.iter().fold(1_usize, |profiles, &count| profiles.saturating_mul(count))
         )
     })
 }
@@ -165,7 +166,7 @@ impl Source {
             Source::File(path) => {
                 let text =
                     text.ok_or_else(|| wrong(format!("`game`: the file `{path}` was not read")))?;
-                nfg::read(text).map_err(|error| wrong(format!("`game`: {path}:{error}")))
+                nfg::read(text).map_err(|error| wrong(format!("`game`: {path}, {error}")))
             }
             Source::Bimatrix { row, column } => {
                 let tensors =

@@ -173,13 +173,15 @@ impl Plan {
             problems.extend(found.into_iter().map(|(path, why)| {
                 scenario.problem(&format!("run.{path}"), sentence(&format!("run.{path}"), why))
             }));
-            for (section, present) in
-                [("env", scenario.env.is_some()), ("agent", scenario.agent.is_some())]
-            {
+            for (section, present, example) in [
+                ("env", scenario.env.is_some(), "env: Foraging()"),
+                ("agent", scenario.agent.is_some(), "agent: Random"),
+            ] {
                 match (present, run.plays()) {
-                    (false, true) => problems.push(
-                        scenario.problem("run", format!("this run needs the field `{section}`")),
-                    ),
+                    (false, true) => {
+                        let why = format!("`run` needs the field `{section}`, such as `{example}`");
+                        problems.push(scenario.problem("run", why));
+                    }
                     (true, false) => problems.push(
                         scenario.problem(section, format!("this run has no use for `{section}`")),
                     ),

@@ -31,9 +31,11 @@ use crate::Registries;
 use crate::drivers::Run;
 
 pub mod edit;
+mod explain;
 pub mod tree;
 
 use edit::Setting;
+use explain::{explain, instead, listed};
 use tree::{Kind, Node};
 
 /// Newest version of the form that this build reads.
@@ -142,6 +144,8 @@ pub struct Named<T: ?Sized> {
     pub name: String,
     /// The configuration.
     pub config: Box<T>,
+    /// The field that holds it.
+    section: &'static str,
     /// The whole value in the text.
     node: Node,
 }
@@ -216,36 +220,50 @@ impl Reader<'_> {
         self.problems.push(Problem { at, message: message.into() });
     }
 
-    fn ron(&mut self, error: &ron::error::SpannedError) {
+    /// A text that is not RON.
+    fn syntax(&mut self, error: &ron::error::SpannedError) {
         let at = Some((error.span.start.line, error.span.start.col));
-        self.problems.push(Problem { at, message: error.code.to_string() });
+        let message = explain::syntax(&error.code.to_string(), self.text);
+        self.problems.push(Problem { at, message });
+    }
+
+    /// Byte of a place as `ron` counts it.
+    fn byte(&self, at: ron::error::Position) -> usize {
+        let line = self.text.split_inclusive('\n').take(at.line - 1).map(str::len).sum::<usize>();
+        let chars = self.text[line..].chars().take(at.col - 1);
+        line + chars.map(char::len_utf8).sum::<usize>()
+    }
+
+    /// A text that is RON and not what a section takes.
+    fn misfit(&mut self, error: &ron::error::SpannedError, tree: &Node) {
+        let span = self.byte(error.span.start)..self.byte(error.span.end);
+        let (byte, message) = explain(&error.code.to_string(), span, self.text, tree);
+        self.problem(byte, message);
     }
 
     /// Reads one section into a type of its own.
-    fn section<T: DeserializeOwned>(&mut self, node: &Node) -> Option<T> {
+    fn section<T: DeserializeOwned>(&mut self, node: &Node, tree: &Node) -> Option<T> {
         let alone = blanked(self.text, node.span.clone(), None);
-        ron_options().from_str(&alone).map_err(|error| self.ron(&error)).ok()
+        ron_options().from_str(&alone).map_err(|error| self.misfit(&error, tree)).ok()
     }
 
     /// Reads a section that names an entry of a registry.
     fn named<T: ?Sized>(
         &mut self,
-        node: &Node,
-        what: &str,
+        section: &'static str,
+        tree: &Node,
         registry: &Registry<T>,
     ) -> Option<Named<T>> {
-        let names = || {
-            let names: Vec<_> = registry.names().iter().map(|name| format!("`{name}`")).collect();
-            names.join(", ")
-        };
+        let node = tree.child(section)?;
+        let names = registry.names();
         let Some(name) = node.name(self.text) else {
-            let message = format!("Expected the name of an {what}, one of {}", names());
+            let message = format!("`{section}` begins with a name, one of {}", listed(names));
             self.problem(node.span.start, message);
             return None;
         };
         let Some(entry) = registry.get(name) else {
-            let message = format!("Unexpected {what} named `{name}`, expected one of {}", names());
-            self.problem(node.span.start, message);
+            let instead = instead(name, "choice", &names);
+            self.problem(node.span.start, format!("`{section}` cannot be `{name}`{instead}"));
             return None;
         };
         // The parser reads a struct without a name, whatever its type is called; `Random` alone means `Random()`.
@@ -255,9 +273,11 @@ impl Reader<'_> {
             alone.push_str("()");
         }
         match ron_options().from_str_seed(&alone, Config(entry)) {
-            Ok(config) => Some(Named { name: name.to_owned(), config, node: node.clone() }),
+            Ok(config) => {
+                Some(Named { name: name.to_owned(), config, section, node: node.clone() })
+            }
             Err(error) => {
-                self.ron(&error);
+                self.misfit(&error, tree);
                 None
             }
         }
@@ -293,7 +313,7 @@ impl Scenario {
             let mut reader = Reader { text, problems: Vec::new() };
             let valid = ron_options().from_str::<IgnoredAny>(text);
             if let Err(error) = valid {
-                reader.ron(&error);
+                reader.syntax(&error);
             }
             reader.problems
         };
@@ -339,7 +359,7 @@ impl Scenario {
                 return Err(invalid(&text, reader.problems));
             }
             Err(error) => {
-                reader.ron(&error);
+                reader.misfit(&error, &tree);
                 return Err(invalid(&text, reader.problems));
             }
         }
@@ -385,8 +405,14 @@ impl Scenario {
     pub fn locate<T: ?Sized>(&self, section: &Named<T>, problems: Vec<String>) -> Vec<Problem> {
         let reader = Reader { text: &self.text, problems: Vec::new() };
         let place = |message: String| {
+            // Fields are written small; a name such as `Iql` is that of the section itself.
             let field = message.strip_prefix('`').and_then(|rest| rest.split('`').next());
+            let field = field.filter(|field| field.starts_with(char::is_lowercase));
             let node = section.node.follow(field.unwrap_or_default());
+            let message = match field {
+                Some(_) => format!("`{}.{}", section.section, &message[1..]),
+                None => format!("`{}`: {message}", section.section),
+            };
             Problem { at: Some(reader.position(node.span.start)), message }
         };
         problems.into_iter().map(place).collect()
@@ -417,44 +443,31 @@ type Parts =
 impl Reader<'_> {
     /// Reads every section; `None` when one that is needed is missing or wrong.
     fn parts(&mut self, tree: &Node, registries: &Registries) -> Option<Parts> {
-        let expected = || {
-            let names: Vec<_> = FIELDS.iter().map(|name| format!("`{name}`")).collect();
-            names.join(", ")
-        };
         for (index, field) in tree.fields().iter().enumerate() {
             let name = &field.name;
             if !FIELDS.contains(&name.as_str()) {
-                let message = format!(
-                    "Unexpected field named `{name}` in the scenario, expected one of {}",
-                    expected()
-                );
+                let instead = instead(name, "field", &FIELDS);
+                let message = format!("the scenario has no field `{name}`{instead}");
                 self.problem(field.at.start, message);
             } else if tree.fields()[..index].iter().any(|earlier| earlier.name == *name) {
-                self.problem(
-                    field.at.start,
-                    format!("Unexpected duplicate field named `{name}` in the scenario"),
-                );
+                let message = format!("the scenario has the field `{name}` twice");
+                self.problem(field.at.start, message);
             }
         }
         let seed = match tree.child("seed") {
-            Some(node) => self.section(node),
+            Some(node) => self.section(node, tree),
             None => {
-                self.problem(
-                    tree.span.end - 1,
-                    "Unexpected missing field named `seed` in the scenario",
-                );
+                self.problem(tree.span.end - 1, "the scenario lacks the field `seed`");
                 None
             }
         };
-        let env =
-            tree.child("env").and_then(|node| self.named(node, "environment", &registries.envs));
+        let env = self.named("env", tree, &registries.envs);
         let batch = match tree.child("batch") {
-            Some(node) => self.section(node),
+            Some(node) => self.section(node, tree),
             None => Some(Batch::default()),
         };
-        let agent =
-            tree.child("agent").and_then(|node| self.named(node, "agent", &registries.agents));
-        let run = tree.child("run").and_then(|node| self.section(node));
+        let agent = self.named("agent", tree, &registries.agents);
+        let run = tree.child("run").and_then(|node| self.section(node, tree));
         Some((seed?, env, batch?, agent, run))
     }
 }

@@ -125,6 +125,62 @@ impl Node {
         }
     }
 
+    /// The values directly inside, each with what leads to it and the bytes of both.
+    fn steps(&self) -> Vec<(String, Range<usize>, &Self)> {
+        match &self.kind {
+            Kind::Struct { fields, .. } => fields
+                .iter()
+                .map(|field| {
+                    let span = field.at.start..field.value.span.end;
+                    (format!(".{}", field.name), span, &field.value)
+                })
+                .collect(),
+            _ => (self.children().into_iter().enumerate())
+                .map(|(index, child)| (format!("[{index}]"), child.span.clone(), child))
+                .collect(),
+        }
+    }
+
+    /// The values from this one down to the innermost around that byte, each with its path.
+    fn around(&self, byte: usize) -> Vec<(&Self, String)> {
+        let mut chain = vec![(self, String::new())];
+        loop {
+            let (node, path) = &chain[chain.len() - 1];
+            let inside = node.steps().into_iter().find(|(_, span, _)| span.contains(&byte));
+            let Some((step, _, child)) = inside else { return chain };
+            let path = format!("{path}{step}").trim_start_matches('.').to_owned();
+            chain.push((child, path));
+        }
+    }
+
+    /// The innermost value around that byte, and its path such as `env.size[0]`; empty for the whole.
+    pub fn innermost(&self, byte: usize) -> (&Self, String) {
+        self.around(byte).pop().unwrap_or((self, String::new()))
+    }
+
+    /// The innermost struct or name around, or just before, that byte that has no such field, and its path.
+    pub fn lacking(&self, field: &str, byte: usize) -> (&Self, String) {
+        let before = byte.saturating_sub(1);
+        let chain = self.around(before).into_iter().rev();
+        let mut without = chain.filter(|(node, _)| {
+            matches!(node.kind, Kind::Struct { .. } | Kind::Name) && node.field(field).is_none()
+        });
+        without.next().unwrap_or((self, String::new()))
+    }
+
+    /// Where the field of that name stands that `span` is about, the struct around it and its path.
+    pub fn find_field(&self, name: &str, span: &Range<usize>) -> Option<(usize, &Self, String)> {
+        for byte in [span.end, span.end.saturating_sub(1), span.start] {
+            for (node, path) in self.around(byte).into_iter().rev() {
+                // The last of two: the first one was fine.
+                if let Some(named) = node.fields().iter().rev().find(|field| field.name == name) {
+                    return Some((named.at.start, node, path));
+                }
+            }
+        }
+        None
+    }
+
     /// The first string with that content, this value included.
     pub fn find_text(&self, text: &str, content: &str) -> Option<&Self> {
         if self.kind == Kind::Text {

@@ -88,7 +88,7 @@ fn a_missing_or_wrong_file_is_shown_where_it_is_named() {
     let scenario = folder.join("own.ron");
     for (content, expected) in [
         (None, "own.ron:4:28: cannot read "),
-        (Some("NFG 1 R \"x\" { \"a\" }"), "own.nfg:line 1, column 20: expected"),
+        (Some("NFG 1 R \"x\" { \"a\" }"), "own.nfg, line 1, column 20: expected"),
     ] {
         let file = folder.join("games/own.nfg");
         match content {

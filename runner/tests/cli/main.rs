@@ -7,6 +7,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
+mod bad_scenarios;
 mod digests;
 mod files;
 mod interrupted;
