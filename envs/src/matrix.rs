@@ -91,6 +91,9 @@ fn one() -> u32 {
     1
 }
 
+/// Most numbers of one observation: above it a batch of a few instances would fill the memory.
+const MOST_OBSERVED: usize = 1 << 20;
+
 /// Nothing was chosen yet.
 const NOTHING: u16 = u16::MAX;
 
@@ -231,8 +234,16 @@ impl Matrix {
             problems
                 .push(format!("`game`: a player has {most} actions, at most 65534 are possible"));
         }
-        BuildError::check(problems)?;
         let players = game.players();
+        let length = self.memory.saturating_mul(players * most).max(1);
+        if length > MOST_OBSERVED {
+            problems.push(format!(
+                "`memory`: {} rounds of {players} players with up to {most} actions make an observation of {length} \
+                 numbers, at most {MOST_OBSERVED} are possible",
+                self.memory
+            ));
+        }
+        BuildError::check(problems)?;
         let tensors: Vec<_> = (0..players).map(|player| game.payoff_tensor(player)).collect();
         let mut payoffs = Vec::with_capacity(game.profiles() * players);
         for profile in 0..game.profiles() {
@@ -250,7 +261,6 @@ impl Matrix {
         } else {
             Payoff::General
         };
-        let length = (self.memory * players * most).max(1);
         let spec = EnvSpec {
             name: self.name(&game),
             version: VERSION,
@@ -639,6 +649,14 @@ mod tests {
         let error = Matrix { game: Source::Catalogue("chess".to_owned()), ..bimatrix(0, 0) };
         let problems = error.spec().unwrap_err().problems;
         assert!(problems[0].contains("`rounds`: 0") && problems[1].contains("no `chess`; it has"));
+    }
+
+    #[test]
+    fn a_memory_that_no_machine_could_hold_is_refused() {
+        let game = Source::Tensors { actions: vec![1100], payoffs: vec![vec![0.0; 1100]] };
+        let error = Matrix { game, ..bimatrix(1, 1000) }.spec().unwrap_err().to_string();
+        assert!(error.starts_with("`memory`: 1000 rounds of 1 players with up to 1100"), "{error}");
+        assert!(error.contains("1100000 numbers, at most 1048576"), "{error}");
     }
 
     #[test]

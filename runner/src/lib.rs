@@ -23,6 +23,7 @@ pub mod clock;
 mod commands;
 pub mod digest;
 pub mod drivers;
+mod fields;
 pub mod games;
 pub mod machine;
 pub mod plan;

@@ -29,6 +29,7 @@ pub struct Kept {
 enum Origin {
     Folder(PathBuf),
     Run(PathBuf, Vec<Kept>),
+    Given,
 }
 
 /// Where a scenario's files come from, and those that were read.
@@ -55,6 +56,11 @@ impl Sources {
     /// The copies that a run directory keeps, as its manifest lists them.
     pub fn run(dir: &Path, kept: &[Kept]) -> Self {
         Self { origin: Origin::Run(dir.to_owned(), kept.to_vec()), read: BTreeMap::new() }
+    }
+
+    /// Files that are in memory already, by their paths as the scenario gives them; there are no others.
+    pub fn given(files: BTreeMap<String, Vec<u8>>) -> Self {
+        Self { origin: Origin::Given, read: files }
     }
 
     /// The bytes of one file, by its path as the scenario gives it.
@@ -84,6 +90,7 @@ impl Sources {
         };
         match &self.origin {
             Origin::Folder(base) => load(&base.join(path)),
+            Origin::Given => Err(format!("`{path}` is not among the files that were given")),
             Origin::Run(dir, kept) => {
                 let kept = kept.iter().find(|kept| kept.path == path).ok_or_else(|| {
                     format!("{} keeps no copy of `{path}`", dir.join(FOLDER).display())

@@ -1,6 +1,7 @@
 //! "Did you mean ..?"
 
-/// The name that was probably meant: the same but for case, hyphens and underscores, or else the most alike.
+/// The name that was probably meant: the same but for case, hyphens and underscores, or else the most alike, or else
+/// one that is the beginning of what was written or the reverse.
 pub(crate) fn closest<'a>(
     written: &str,
     names: impl IntoIterator<Item = &'a str>,
@@ -12,7 +13,16 @@ pub(crate) fn closest<'a>(
     // One slip in three letters, and at least one.
     let allowed = (wanted.chars().count() / 3).max(1);
     let distance = |name| (strsim::osa_distance(&wanted, &plain(name)), name);
-    let likely = names.into_iter().map(distance).filter(|(distance, _)| *distance <= allowed);
+    let begins = |name: &str| {
+        let (name, least) = (plain(name), 3);
+        name.len().min(wanted.len()) >= least
+            && (name.starts_with(&wanted) || wanted.starts_with(&name))
+    };
+    let likely = names.into_iter().map(distance).filter_map(|(distance, name)| match () {
+        () if distance <= allowed => Some((distance, name)),
+        () if begins(name) => Some((usize::MAX, name)),
+        () => None,
+    });
     // The first of equals wins, so that the answer depends on nothing but the list.
     likely.min_by_key(|(distance, _)| *distance).map(|(_, name)| name)
 }
@@ -35,6 +45,9 @@ mod tests {
             ("extrem", Some("extreme")),
             ("RAE", Some("rae")),
             ("rea", Some("rae")),
+            ("lem", Some("lemke-howson")),
+            ("extremely-good", Some("extreme")),
+            ("ra", Some("rae")),
             ("zebra", None),
             ("", None),
         ] {

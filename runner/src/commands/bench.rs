@@ -33,7 +33,7 @@ pub(super) struct Bench {
     )]
     envs: Vec<String>,
     /// Instances in all
-    #[arg(long = "envs", value_name = "N", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..=0x0010_0000))]
+    #[arg(long, alias = "envs", value_name = "N", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..=0x0010_0000))]
     instances: u32,
     /// Instances in one ECS world
     #[arg(long, value_name = "N", default_value_t = gambol_envs::SHARD)]
@@ -65,8 +65,9 @@ fn arena(
     let scenario = if Path::new(text).extension().is_some_and(|ending| ending == "ron") {
         Scenario::read(Path::new(text), &[], registries)?
     } else {
-        let family = text.split('-').next().unwrap_or(text);
-        let env = if text.contains('-') && registries.envs.get(family).is_some() {
+        // A task's name begins with its environment's; anything else is written as in a scenario.
+        let (family, task) = text.split_once('-').unwrap_or((text, ""));
+        let env = if !task.is_empty() && family.chars().all(char::is_alphanumeric) {
             format!("{family}(task: {text:?})")
         } else {
             text.to_owned()

@@ -1,13 +1,16 @@
 //! `gambol check`: every problem of every file at once.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use gambol_agents::Device;
+use gambol_envs::spec::ActionSpace;
 use serde_json::{Value, json};
 
 use super::{Changes, Failure, print};
 use crate::Registries;
+use crate::plan::{Arena, Plan};
+use crate::scenario::{Problem, ScenarioError};
 
 #[derive(Debug, Args)]
 pub(super) struct Check {
@@ -16,48 +19,80 @@ pub(super) struct Check {
     scenarios: Vec<PathBuf>,
     #[command(flatten)]
     changes: Changes,
-    /// Print the plans as one JSON array
+    /// Print one JSON array: for each file its plan, or its problems with line and column
     #[arg(long)]
     json: bool,
 }
 
-fn lines(plan: &Value) -> String {
-    let mut text = String::new();
-    for (name, value) in plan.as_object().into_iter().flatten() {
-        if let Some(inner) = value.as_object() {
-            for (name, value) in inner {
-                text.push_str(&format!("  {name}: {}\n", plain(value)));
-            }
-        } else if !value.is_null() {
-            text.push_str(&format!("  {name}: {}\n", plain(value)));
-        }
+/// What a scenario means, for people.
+fn lines(plan: &Plan) -> String {
+    let mut lines = Vec::new();
+    if let Some(Arena { spec, envs, shard, .. }) = &plan.arena {
+        let action = match &spec.action {
+            ActionSpace::Discrete { names } => names.join(", "),
+            space => format!("{} numbers each", space.action_size()),
+        };
+        let horizon =
+            spec.horizon.map_or_else(|| "none".to_owned(), |horizon| format!("{horizon} steps"));
+        lines.extend([
+            ("environment", format!("{}, version {}", spec.name, spec.version)),
+            ("agents", spec.agents.to_string()),
+            ("observation", format!("{:?} each", spec.observation.shape)),
+            ("actions", action),
+            ("state", spec.state.to_string()),
+            ("payoff", spec.payoff.to_string()),
+            ("horizon", horizon),
+            ("batch", format!("{envs} instances, {shard} in one world")),
+        ]);
     }
-    text
+    if let Some(player) = &plan.player {
+        lines.push(("agent", format!("{:?}", player.factory)));
+    }
+    if let Some(run) = &plan.run {
+        lines.push(("run", format!("{run:?}")));
+    }
+    lines.push(("seed", plan.seed.to_string()));
+    lines.iter().map(|(name, value)| format!("  {name:12} {value}\n")).collect()
 }
 
-fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+/// Problems as data, those without a place too.
+fn problems(error: &ScenarioError) -> Value {
+    let ScenarioError::Invalid { problems, .. } = error else {
+        return json!([{ "line": null, "column": null, "message": error.to_string() }]);
+    };
+    let problem = |Problem { at, message }: &Problem| {
+        let (line, column) = at.unzip();
+        json!({ "line": line, "column": column, "message": message })
+    };
+    problems.iter().map(problem).collect()
 }
 
 impl Check {
+    fn one(&self, path: &Path, registries: &Registries) -> Result<Plan, ScenarioError> {
+        self.changes.plan(path, registries, Device::Cpu)
+    }
+
     pub(super) fn work(self, registries: &Registries) -> Result<(), Failure> {
-        let (mut plans, mut problems) = (Vec::new(), Vec::new());
+        let (mut found, mut wrong) = (Vec::new(), Vec::new());
         for path in &self.scenarios {
-            match self.changes.plan(path, registries, Device::Cpu) {
-                Ok(plan) => {
-                    let mut summary = plan.summary();
-                    summary["file"] = json!(path);
-                    if !self.json {
-                        print(&format!("{}: fine\n{}", path.display(), lines(&plan.summary())))?;
+            let checked = self.one(path, registries);
+            if self.json {
+                found.push(match &checked {
+                    Ok(plan) => json!({ "file": path, "valid": true, "plan": plan.summary() }),
+                    Err(error) => {
+                        json!({ "file": path, "valid": false, "problems": problems(error) })
                     }
-                    plans.push(summary);
-                }
-                Err(failure) => problems.push(failure.to_string()),
+                });
+            } else if let Ok(plan) = &checked {
+                print(&format!("{}: fine\n{}", path.display(), lines(plan)))?;
+            }
+            if let Err(error) = checked {
+                wrong.push(error.to_string());
             }
         }
         if self.json {
-            print(&format!("{}\n", Value::Array(plans)))?;
+            print(&format!("{}\n", Value::Array(found)))?;
         }
-        if problems.is_empty() { Ok(()) } else { Err(Failure::Input(problems.join("\n"))) }
+        if wrong.is_empty() { Ok(()) } else { Err(Failure::Input(wrong.join("\n"))) }
     }
 }

@@ -100,8 +100,24 @@ impl std::str::FromStr for DeviceName {
     }
 }
 
+const HELP: &str = "\
+Results go to the standard output (with --json as one JSON object), notes, progress and errors to the error output.
+Exit code 0: done. 1: the run failed, was interrupted, or verify found a difference. 2: the input was wrong.
+
+Examples:
+  gambol list
+  gambol check assets/scenarios/*.ron
+  gambol run assets/scenarios/foraging-8x8-2p-2f-coop-random.ron --set run.episodes=1000
+  gambol run runs/foraging-8x8-2p-2f-coop-random-1 --resume
+  gambol verify runs/foraging-8x8-2p-2f-coop-random-1";
+
 #[derive(Debug, Parser)]
-#[command(name = "gambol", version, about = "Multi-agent reinforcement learning and game theory")]
+#[command(
+    name = "gambol",
+    version,
+    about = "Multi-agent reinforcement learning and game theory",
+    after_help = HELP
+)]
 struct Cli {
     /// Threads to work on; changes nothing but speed [default: all cores]
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
@@ -136,7 +152,7 @@ struct Changes {
     /// The run's seed instead of the scenario's
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// Another value at a path, such as env.sight=2 or agent.lr=3e-4; may be given several times
+    /// Another value at a path, such as env.sight=2 or run.evaluate.every=500; may be given several times
     #[arg(long, value_name = "PATH=VALUE")]
     set: Vec<Setting>,
 }
@@ -149,18 +165,14 @@ impl Changes {
         self.set.iter().cloned().chain(seed).collect()
     }
 
-    fn read(&self, path: &std::path::Path, registries: &Registries) -> Result<Scenario, Failure> {
-        Ok(Scenario::read(path, &self.settings(), registries)?)
-    }
-
     fn plan(
         &self,
         path: &std::path::Path,
         registries: &Registries,
         device: Device,
-    ) -> Result<Plan, Failure> {
+    ) -> Result<Plan, ScenarioError> {
         let sources = Sources::folder(path.parent().unwrap_or(path));
-        Ok(Plan::new(self.read(path, registries)?, sources, device)?)
+        Plan::new(Scenario::read(path, &self.settings(), registries)?, sources, device)
     }
 }
 

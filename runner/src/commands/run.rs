@@ -81,6 +81,12 @@ impl Run {
                 None => return Ok(()),
             }
         } else {
+            if self.scenario.is_dir() {
+                return Err(Failure::Input(format!(
+                    "{0} is a folder; `gambol run {0} --resume` continues the run in it",
+                    self.scenario.display()
+                )));
+            }
             let plan = self.changes.plan(&self.scenario, registries, self.device.device)?;
             if plan.run.is_none() {
                 return Err(Failure::Input(format!(
@@ -145,7 +151,9 @@ impl Run {
             let text = std::fs::read_to_string(&path).map_err(|error| {
                 Failure::Run(format!("cannot read {}: {error}", path.display()))
             })?;
-            print(&text)?;
+            let results: Value = serde_json::from_str(&text)
+                .map_err(|error| Failure::Run(format!("{} is damaged: {error}", path.display())))?;
+            self.show(&results)?;
             return Ok(None);
         }
         let (matters, _) = manifest.build.differences(&build);
@@ -165,6 +173,10 @@ impl Run {
         Ok(Some((plan, record)))
     }
 
+    fn show(&self, results: &Value) -> Result<(), Failure> {
+        if self.json { print(&format!("{results}\n")) } else { print(&report(results)) }
+    }
+
     fn finish(&self, plan: &Plan, record: &mut Record, outcome: &Outcome) -> Result<(), Failure> {
         let digest = record.log.finish()?;
         let dir = record.path().map(Path::to_path_buf).unwrap_or_default();
@@ -180,11 +192,7 @@ impl Run {
         });
         let status = if outcome.complete { Status::Complete } else { Status::Interrupted };
         record.finish(status, &all)?;
-        if self.json {
-            print(&format!("{all}\n"))?;
-        } else {
-            print(&report(&all))?;
-        }
+        self.show(&all)?;
         if outcome.complete {
             return Ok(());
         }
@@ -197,11 +205,18 @@ impl Run {
 
 /// One `name: value` line for each number, with the path of its names.
 fn flatten(path: &str, value: &Value, lines: &mut Vec<(String, String)>) {
+    let inside = |name: &str| {
+        if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+    };
     match value {
         Value::Object(map) => {
             for (name, value) in map {
-                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-                flatten(&path, value, lines);
+                flatten(&inside(name), value, lines);
+            }
+        }
+        Value::Array(items) => {
+            for (index, value) in items.iter().enumerate() {
+                flatten(&inside(&index.to_string()), value, lines);
             }
         }
         Value::Null => {}

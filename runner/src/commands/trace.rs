@@ -103,7 +103,8 @@ struct Tracer {
 }
 
 impl Tracer {
-    fn print(&mut self, step: u32, end: End) -> Result<(), Failure> {
+    /// Prints one line; whether anybody still reads.
+    fn print(&mut self, step: u32, end: End) -> Result<bool, Failure> {
         let failed = |error: &dyn std::fmt::Display| Failure::Run(format!("trace: {error}"));
         let state = match (end.is_over(), self.env.describe_last(0)) {
             (true, Some(state)) => state.clone(),
@@ -125,13 +126,13 @@ impl Tracer {
         let mut text = serde_json::to_string(&line).map_err(|error| failed(&error))?;
         text.push('\n');
         // Flushed line by line: a program at the other end may choose its next actions by it.
-        self.out
-            .write_all(text.as_bytes())
-            .and_then(|()| self.out.flush())
-            .map_err(|error| failed(&error))
+        match self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush()) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+            written => written.map(|()| true).map_err(|error| failed(&error)),
+        }
     }
 
-    fn start(&mut self) -> Result<(), Failure> {
+    fn start(&mut self) -> Result<bool, Failure> {
         self.buffers.rewards.fill(0.0);
         self.print(0, End::Running)
     }
@@ -158,7 +159,9 @@ impl Trace {
         let mut tracer =
             Tracer { env, buffers: Buffers::new(&spec, 1), spec, out: io::stdout().lock() };
         tracer.env.reset(0, tracer.buffers.outbox()).map_err(|error| failed(&error))?;
-        tracer.start()?;
+        if !tracer.start()? {
+            return Ok(());
+        }
         let mut actions = ActionBuffer::new(&tracer.spec, 1);
         let mut step = 0;
         let mut end = End::Running;
@@ -176,14 +179,16 @@ impl Trace {
                     )));
                 }
                 step = 0;
-                tracer.start()?;
+                let _ = tracer.start()?;
             }
             parse(&line, &tracer.spec, &mut actions).map_err(at)?;
             let stepped = tracer.env.step(actions.as_actions(), tracer.buffers.outbox());
             stepped.map_err(|error| at(error.to_string()))?;
             step += 1;
             end = tracer.buffers.ends[0];
-            tracer.print(step, end)?;
+            if !tracer.print(step, end)? {
+                return Ok(());
+            }
         }
         Ok(())
     }

@@ -63,6 +63,7 @@ impl Verify {
                     && matches!(*difference, Difference { logged: None, .. });
                 (!early).then(|| difference.to_string())
             }
+            Err(DriverError::Log(damaged @ LogError::Damaged { .. })) => Some(damaged.to_string()),
             Err(error) => return Err(error.into()),
             Ok(outcome) => match record.log.finish() {
                 Ok(_) => self.files(&record, &outcome.results)?,

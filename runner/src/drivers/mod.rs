@@ -33,6 +33,12 @@ pub enum Run {
     Train(train::Train),
 }
 
+/// Names of the variants of [`Run`], each with one line for `gambol list`.
+pub const RUNS: [(&str, &str); 2] = [
+    ("Evaluate", "plays a number of episodes and reports returns"),
+    ("Train", "trains a learner, evaluating at fixed intervals"),
+];
+
 impl Run {
     /// Problems of the section's values, as the field's path below `run` and what is wrong with it.
     pub(crate) fn check(&self, scenario: &Scenario) -> Vec<(&'static str, String)> {
@@ -141,5 +147,24 @@ pub fn run(plan: &Plan, record: &mut Record) -> Result<Outcome, DriverError> {
         Run::EvaluatePolicy(evaluate) => evaluate.run(plan, record),
         Run::Solve(solve) => solve.run(plan, record),
         Run::Train(train) => train.run(plan, record),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::RUNS;
+    use crate::Registries;
+    use crate::scenario::Scenario;
+
+    #[test]
+    fn the_list_of_runs_is_that_of_the_parser() {
+        let text = "(version: 1, seed: 1, run: Nothing)";
+        let error = Scenario::parse(Path::new("s"), text, &[], &Registries::standard());
+        let names: Vec<_> = RUNS.iter().map(|(name, _)| format!("`{name}`")).collect();
+        let expected = format!("; the choices are {}\n", names.join(", "));
+        let message = error.unwrap_err().to_string();
+        assert!(message.contains(&expected), "{message}");
     }
 }

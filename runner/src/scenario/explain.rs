@@ -6,31 +6,11 @@
 use std::ops::Range;
 
 use super::tree::{Kind, Node};
-
-/// Names less alike than this are not suggested.
-const ALIKE: f64 = 0.8;
+use crate::suggest::closest;
 
 /// How messages begin when a value stands where a field's name should.
 const UNNAMED: [&str; 3] =
     ["Expected identifier", "Found invalid std identifier", "Unexpected field named"];
-
-/// The known name that was probably meant.
-pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let name = name.to_lowercase();
-    known
-        .into_iter()
-        .map(|known| {
-            let other = known.to_lowercase();
-            // One slip is one slip, however short the name.
-            let slip = strsim::damerau_levenshtein(&name, &other) <= 1 && name.len() > 2;
-            let alike = strsim::jaro_winkler(&name, &other);
-            (if slip { alike.max(ALIKE) } else { alike }, known)
-        })
-        .filter(|(alike, _)| *alike >= ALIKE)
-        // The first of equals.
-        .reduce(|best, next| if next.0 > best.0 { next } else { best })
-        .map(|(_, known)| known)
-}
 
 /// Names as a sentence lists them.
 pub(super) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
@@ -46,7 +26,7 @@ pub(super) fn instead(name: &str, kind: &str, known: &[&str]) -> String {
         _ => format!("{kind}s are"),
     };
     let listed = listed(known.iter().copied());
-    match nearest(name, known.iter().copied()) {
+    match closest(name, known.iter().copied()) {
         Some(meant) if known.len() == 1 => format!("; did you mean `{meant}`?"),
         Some(meant) => format!("; did you mean `{meant}`? The {are} {listed}"),
         None => format!("; the {are} {listed}"),
@@ -203,20 +183,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_meant_is_suggested_and_nothing_else() {
-        let fields = ["size", "sight", "steps", "col", "envs", "Foraging"];
-        for (name, meant) in [
-            ("sise", Some("size")),
-            ("cal", Some("col")),
-            ("foraging", Some("Foraging")),
-            ("Forraging", Some("Foraging")),
-            ("env", Some("envs")),
-            ("reward", None),
-            ("xy", None),
-        ] {
-            assert_eq!(nearest(name, fields), meant, "{name}");
-        }
+    fn what_could_stand_there_is_listed() {
         assert_eq!(instead("x", "field", &[]), "; there is no field");
-        assert_eq!(instead("x", "field", &["y"]), "; the only field is `y`");
+        assert_eq!(instead("seven", "field", &["y"]), "; the only field is `y`");
+        assert_eq!(instead("sise", "field", &["size"]), "; did you mean `size`?");
+        let choices = ["Foraging", "Matrix"];
+        let expected = "; did you mean `Foraging`? The choices are `Foraging`, `Matrix`";
+        assert_eq!(instead("forraging", "choice", &choices), expected);
     }
 }
