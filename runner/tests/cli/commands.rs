@@ -87,7 +87,7 @@ fn run_and_resume_print_results_in_the_form_that_was_asked_for() {
     let again = gambol(&["run", run, "--resume", "--json"]);
     assert!(again.status.success());
     assert!(message(&again).contains("is complete already"), "{}", message(&again));
-    assert_eq!(again.stdout.iter().filter(|&&byte| byte == b'\n').count(), 1);
+    assert_eq!(String::from_utf8_lossy(&again.stdout).lines().count(), 1);
     let digest = json(&again)["digest"].as_str().unwrap().to_owned();
     assert!(printed.contains(&digest));
 
