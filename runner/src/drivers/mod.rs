@@ -34,8 +34,9 @@ pub enum Run {
 }
 
 /// Names of the variants of [`Run`], each with one line for `gambol list`.
-pub const RUNS: [(&str, &str); 2] = [
+pub const RUNS: [(&str, &str); 3] = [
     ("Evaluate", "plays a number of episodes and reports returns"),
+    ("Solve", "finds equilibria of games, over sweeps of solvers and parameters"),
     ("Train", "trains a learner, evaluating at fixed intervals"),
 ];
 

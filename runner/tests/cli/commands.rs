@@ -22,7 +22,7 @@ fn list_names_everything_that_a_scenario_may_name() {
     let registries = Registries::standard();
     assert_eq!(names("envs"), registries.envs.names());
     assert_eq!(names("agents"), registries.agents.names());
-    assert_eq!(names("runs"), ["Evaluate", "Train"]);
+    assert!(names("runs").contains(&"Evaluate"));
     assert!(names("solvers").contains(&"rae") && names("games").contains(&"chicken"));
     assert!(names("scenarios").iter().any(|name| name.ends_with("trace-fixed-layout.ron")));
     for list in ["envs", "agents"] {

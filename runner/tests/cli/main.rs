@@ -5,6 +5,14 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use gambol_agents::Device;
+use gambol_runner::Registries;
+use gambol_runner::drivers::{self, Run};
+use gambol_runner::plan::Plan;
+use gambol_runner::record::Record;
+use gambol_runner::scenario::Scenario;
+use gambol_runner::scenario::edit::Setting;
+use gambol_runner::sources::Sources;
 use serde_json::Value;
 
 mod bad_scenarios;
@@ -61,6 +69,41 @@ fn every_scenario_of_the_assets_has_a_plan() {
     let output = gambol(&arguments);
     assert!(output.status.success(), "{}", message(&output));
     assert_eq!(json(&output).as_array().unwrap().len(), files.len());
+}
+
+/// As short as a scenario can be made.
+fn shortened(path: &Path) -> Plan {
+    let read = |sets: &[&str]| {
+        let sets: Vec<Setting> = sets.iter().map(|set| set.parse().unwrap()).collect();
+        let scenario = Scenario::read(path, &sets, &Registries::standard()).unwrap();
+        Plan::new(scenario, Sources::folder(path.parent().unwrap()), Device::Cpu).unwrap()
+    };
+    let plan = read(&[]);
+    match plan.run {
+        Some(Run::Evaluate(_)) => read(&["run.episodes=1"]),
+        Some(Run::Train(_)) => read(&["run.steps=1", "run.evaluate.episodes=1"]),
+        _ => plan,
+    }
+}
+
+#[test]
+fn every_scenario_of_the_assets_plays() {
+    let mut played = 0;
+    for file in scenarios() {
+        if cfg!(not(feature = "torch")) && file.ends_with("-iql.ron") {
+            continue;
+        }
+        let plan = shortened(Path::new(&file));
+        if matches!(plan.run, Some(Run::Evaluate(_) | Run::Train(_))) {
+            let mut record = Record::digest_only();
+            let outcome = drivers::run(&plan, &mut record).unwrap();
+            assert!(outcome.complete, "{file}");
+            // The evaluation, its first moment, at least one step, its results.
+            assert!(record.log.entries() >= 4, "{file}");
+            played += 1;
+        }
+    }
+    assert!(played >= 18, "{played}");
 }
 
 #[test]

@@ -1,12 +1,15 @@
 """Loads what two runs left behind with the packages that are meant to read it: marl-eval and tensorboard.
 
     python3 -m venv /tmp/marl-eval
-    /tmp/marl-eval/bin/pip install 'setuptools<81' id-marl-eval tensorboard
+    /tmp/marl-eval/bin/pip install --only-binary :all: 'setuptools<81' numpy pandas scipy 'arch<8' absl-py \
+        matplotlib seaborn colorama tqdm tensorboard
+    # Its pinned pandas 1.4.4 has no wheel for Python 3.11 and later.
+    /tmp/marl-eval/bin/pip install --no-deps id-marl-eval rliable
     for seed in 1 2; do
         target/debug/gambol run assets/scenarios/foraging-5x5-2p-1f-coop-iql.ron --seed $seed \
             --set run.steps=20000 --set run.evaluate.every=5000 --set run.evaluate.episodes=20 --out /tmp/run-$seed
     done
-    /tmp/marl-eval/bin/python tests/peers/marl_eval.py /tmp/run-1 /tmp/run-2
+    /tmp/marl-eval/bin/python tests/peers/check_marl_eval.py /tmp/run-1 /tmp/run-2
 
 Prints what each package found, and fails when that is not what the runs recorded.
 """
