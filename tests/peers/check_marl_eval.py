@@ -1,4 +1,4 @@
-"""Loads what two runs left behind with the packages that are meant to read it: marl-eval and tensorboard.
+r"""Loads what two runs left behind with the packages that are meant to read it: marl-eval and tensorboard.
 
     python3 -m venv /tmp/marl-eval
     /tmp/marl-eval/bin/pip install --only-binary :all: 'setuptools<81' numpy pandas scipy 'arch<8' absl-py \

@@ -19,6 +19,7 @@ mod bad_scenarios;
 mod commands;
 mod digests;
 mod files;
+mod fuzz;
 mod interrupted;
 
 fn root() -> PathBuf {
