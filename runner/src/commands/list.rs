@@ -125,8 +125,8 @@ impl List {
             lists.push(("agents", entries(&registries.agents)));
         }
         if wanted(What::Runs) {
-            let runs = drivers::RUNS.into_iter();
-            lists.push(("runs", runs.map(|(name, about)| Item::new(name, about)).collect()));
+            let runs = drivers::RUNS.iter();
+            lists.push(("runs", runs.map(|&(name, about)| Item::new(name, about)).collect()));
         }
         if wanted(What::Solvers) {
             let infos = solvers::infos().into_iter();

@@ -34,8 +34,9 @@ pub enum Run {
 }
 
 /// Names of the variants of [`Run`], each with one line for `gambol list`.
-pub const RUNS: [(&str, &str); 3] = [
+pub const RUNS: &[(&str, &str)] = &[
     ("Evaluate", "plays a number of episodes and reports returns"),
+    ("EvaluatePolicy", "estimates the value function of a diffusion by several methods"),
     ("Solve", "finds equilibria of games, over sweeps of solvers and parameters"),
     ("Train", "trains a learner, evaluating at fixed intervals"),
 ];

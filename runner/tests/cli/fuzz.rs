@@ -38,6 +38,10 @@ fn pick<'a, T>(rng: &mut ChaCha8Rng, items: &'a [T]) -> &'a T {
     &items[below(rng, items.len() as u32) as usize]
 }
 
+fn piece<'a>(rng: &mut ChaCha8Rng, items: &'a [impl AsRef<str>]) -> &'a str {
+    pick(rng, items).as_ref()
+}
+
 /// A place between two characters.
 fn place(rng: &mut ChaCha8Rng, text: &str) -> usize {
     let mut at = below(rng, text.len() as u32 + 1) as usize;
@@ -53,13 +57,13 @@ fn scramble(rng: &mut ChaCha8Rng, text: &mut String, tokens: &[&str]) {
     let (from, to) = (one.min(two), one.max(two).min(one.min(two) + 40));
     let to = (from..=to).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(from);
     match below(rng, 5) {
-        0 => text.insert_str(one, pick(rng, tokens)),
+        0 => text.insert_str(one, piece(rng, tokens)),
         1 => text.replace_range(from..to, ""),
         2 => {
             let part = text[from..to].to_owned();
             text.insert_str(two, &part);
         }
-        3 => text.replace_range(from..to, pick(rng, tokens)),
+        3 => text.replace_range(from..to, piece(rng, tokens)),
         _ => text.insert(
             one,
             *pick(rng, &['(', ')', '{', '}', '[', ']', '"', '\\', ',', ':', '-', '0', 'é', '\0']),
@@ -93,14 +97,14 @@ fn restructure(rng: &mut ChaCha8Rng, text: &mut String, pool: &[String], names: 
             text.replace_range(range, "");
         }
         (1, Kind::Struct { .. }) => {
-            let field = format!("{}: {}, ", pick(rng, names), pick(rng, pool));
+            let field = format!("{}: {}, ", piece(rng, names), piece(rng, pool));
             let inside = match node.fields().first() {
                 Some(field) => field.at.start,
                 None => node.span.end - 1,
             };
             text.insert_str(inside, &field);
         }
-        _ => text.replace_range(node.span.clone(), pick(rng, pool)),
+        _ => text.replace_range(node.span.clone(), piece(rng, pool)),
     }
 }
 
@@ -273,7 +277,7 @@ fn fuzz_scenarios() {
         seeds,
         |rng, text| match below(rng, 8) {
             0 => scramble(rng, text, &TOKENS),
-            1 => *text = format!("--set {}={}\n{text}", pick(rng, &names), pick(rng, &pool)),
+            1 => *text = format!("--set {}={}\n{text}", piece(rng, &names), piece(rng, &pool)),
             _ => restructure(rng, text, &pool, &names),
         },
         |text| plan(text, &registries),
@@ -336,9 +340,9 @@ fn fuzz_game_files() {
             let word = pick(rng, &words).as_ptr() as usize - text.as_ptr() as usize;
             let end = text[word..].find(' ').map_or(text.len(), |length| word + length);
             match below(rng, 4) {
-                0 => text.replace_range(word..end, pick(rng, &NFG_TOKENS)),
+                0 => text.replace_range(word..end, piece(rng, &NFG_TOKENS)),
                 1 => text.replace_range(word..end, ""),
-                2 => text.insert_str(word, &format!("{} ", pick(rng, &NFG_TOKENS))),
+                2 => text.insert_str(word, &format!("{} ", piece(rng, &NFG_TOKENS))),
                 _ => scramble(rng, text, &NFG_TOKENS),
             }
         },
