@@ -155,14 +155,17 @@ fn fuzz(
             texts.push(text);
         }
     }
-    println!(
-        "{runs} executions in {:.0} s, {good} of them fine, {} forms of complaints, {} texts; the slowest took {:.3} s:\n{}",
-        watch.seconds(),
-        forms.len(),
-        texts.len(),
-        slowest.0,
-        slowest.1
-    );
+    #[expect(clippy::print_stdout, reason = "the summary that --nocapture asks for")]
+    {
+        println!(
+            "{runs} executions in {:.0} s, {good} of them fine, {} forms of complaints, {} texts; the slowest took {:.3} s:\n{}",
+            watch.seconds(),
+            forms.len(),
+            texts.len(),
+            slowest.0,
+            slowest.1
+        );
+    }
     // A fuzzer that never gets through tests nothing behind the parser, and one that always does nothing before it.
     assert!(good > runs / 100 && good < runs / 2 + runs / 3, "{good} of {runs}");
     assert!(forms.len() > 20, "{forms:?}");
