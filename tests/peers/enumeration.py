@@ -14,81 +14,51 @@ Run in the repository root, with pygambit 16.7 in the Python that runs it:
     python tests/peers/enumeration.py target/debug/examples
 """
 
-import json
 import pathlib
-import subprocess
 import sys
-import tempfile
 
 import pygambit
+from gambit import missing, numbers, profiles, random_games, solved
 
 SEED = 50
 COUNTS = {3: 67, 4: 67, 5: 66}
 SAME = 1e-9
 
 
-def gambit_equilibria(path):
-    """All extreme equilibria by Gambit, exactly, as tuples of probabilities."""
-    game = pygambit.read_nfg(str(path))
-    found = pygambit.nash.enummixed_solve(game, rational=True).equilibria
-    return [
-        [[float(profile[strategy]) for strategy in player.strategies] for player in game.players]
-        for profile in found
-    ]
-
-
-def same(one, other):
-    pairs = zip(sum(one, []), sum(other, []))
-    return all(abs(a - b) < SAME for a, b in pairs)
-
-
-def missing(some, others):
-    return sum(not any(same(one, other) for other in others) for one in some)
-
-
-def supports(equilibrium):
-    return [[share > 0 for share in strategy] for strategy in equilibrium]
+def support(profile):
+    return [share > 0 for share in profile]
 
 
 def main():
     examples = pathlib.Path(sys.argv[1])
-    theirs_total = ours_total = unfound = extra = 0
+    theirs_total = ours_total = lost_total = extra = 0
     for size, count in COUNTS.items():
-        with tempfile.TemporaryDirectory() as folder:
-            family = f"Integer(actions: [{size}, {size}], low: -50, high: 50)"
-            subprocess.run(
-                [examples / "random_games", family, str(SEED), str(count), folder], check=True
-            )
-            files = sorted(pathlib.Path(folder).glob("*.nfg"))
-            lines = {}
-            for solver in ["extreme", "support-enumeration"]:
-                run = subprocess.run(
-                    [examples / "solve_time", solver, "1", *files],
-                    check=True, capture_output=True, text=True,
-                )
-                lines[solver] = [json.loads(line) for line in run.stdout.splitlines()]
+        family = f"Integer(actions: [{size}, {size}], low: -50, high: 50)"
+        with random_games(examples, family, SEED, count) as files:
+            by_vertices = solved(examples, "extreme", files)
+            by_supports = solved(examples, "support-enumeration", files)
             counts = []
             for index, path in enumerate(files):
-                theirs = gambit_equilibria(path)
+                game = pygambit.read_nfg(str(path))
+                found = pygambit.nash.enummixed_solve(game, rational=True).equilibria
+                theirs = [numbers(game, profile) for profile in found]
+                ours = profiles(by_vertices[index])
                 counts.append(len(theirs))
                 theirs_total += len(theirs)
-                ours, pairs = (
-                    [e["profile"] for e in lines[solver][index]["equilibria"]] for solver in lines
-                )
                 ours_total += len(ours)
-                extra += missing(ours, theirs)
-                lost = missing(theirs, ours)
-                pairs = [supports(one) for one in pairs]
-                lost_pairs = sum(supports(one) not in pairs for one in theirs)
-                unfound += lost + lost_pairs
-                if lost or lost_pairs:
-                    print(f"{size}x{size} game {index}: we lack {lost} and {lost_pairs} of {theirs}")
+                extra += len(missing(ours, theirs, SAME))
+                supports = [support(one) for one in profiles(by_supports[index])]
+                lost = missing(theirs, ours, SAME)
+                lost += [one for one in theirs if support(one) not in supports]
+                lost_total += len(lost)
+                if lost:
+                    print(f"{size}x{size} game {index}: we lack {lost}")
         print(f"{size}x{size}: {counts}")
     print(
         f"{sum(COUNTS.values())} games: Gambit finds {theirs_total} equilibria, we find "
-        f"{ours_total}; of Gambit's we lack {unfound}, of ours Gambit lacks {extra}"
+        f"{ours_total}; of Gambit's we lack {lost_total}, of ours Gambit lacks {extra}"
     )
-    sys.exit(1 if unfound else 0)
+    sys.exit(1 if lost_total else 0)
 
 
 if __name__ == "__main__":

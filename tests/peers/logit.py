@@ -10,13 +10,11 @@ Run in the repository root, with pygambit 16.7 in the Python that runs it:
     python tests/peers/logit.py target/debug/examples
 """
 
-import json
 import pathlib
-import subprocess
 import sys
-import tempfile
 
 import pygambit
+from gambit import distance, numbers, profiles, random_games, solved
 
 SEED = 7
 GAMES = 100
@@ -28,29 +26,18 @@ def main():
     examples = pathlib.Path(sys.argv[1])
     apart = 0
     for shape in SHAPES:
-        with tempfile.TemporaryDirectory() as folder:
-            family = f"Uniform(actions: [{shape}])"
-            subprocess.run(
-                [examples / "random_games", family, str(SEED), str(GAMES), folder], check=True
-            )
-            files = sorted(pathlib.Path(folder).glob("*.nfg"))
-            run = subprocess.run(
-                [examples / "solve_time", "logit", "1", *files],
-                check=True, capture_output=True, text=True,
-            )
-            ours = [json.loads(line) for line in run.stdout.splitlines()]
+        family = f"Uniform(actions: [{shape}])"
+        with random_games(examples, family, SEED, GAMES) as files:
             same = 0
-            for index, path in enumerate(files):
+            for index, (path, answer) in enumerate(zip(files, solved(examples, "logit", files))):
                 game = pygambit.read_nfg(str(path))
-                profile = pygambit.nash.logit_solve(game).equilibria[0]
-                theirs = [float(profile[s]) for player in game.players for s in player.strategies]
-                mine = sum(ours[index]["equilibria"][0]["profile"], [])
-                distance = max(abs(a - b) for a, b in zip(mine, theirs))
-                if distance < SAME and ours[index]["stop"] == "converged":
+                theirs = numbers(game, pygambit.nash.logit_solve(game).equilibria[0])
+                between = distance(profiles(answer)[0], theirs)
+                if between < SAME and answer["stop"] == "converged":
                     same += 1
                 else:
                     apart += 1
-                    print(f"{shape}, game {index}: {distance:.3f} apart")
+                    print(f"{shape}, game {index}: {between:.3f} apart")
             print(f"{shape}: {same} of {len(files)} traces end at the same equilibrium")
     sys.exit(1 if apart else 0)
 
