@@ -2,8 +2,8 @@
 
 Random games of three and four players with payoffs uniform in [0, 1) are written by `random_games`
 and solved by `solve_time` (both are examples of gambol-solvers) and by pygambit. Almost every game
-has an odd number of equilibria (Wilson 1971), so an even list lacks some. Seconds are of one run of
-each and say no more than which is slower.
+has an odd number of equilibria (Wilson 1971), so an even list lacks some. Seconds are CPU time of one
+run of each.
 
 Run in the repository root, with pygambit 16.7 in the Python that runs it:
 
@@ -36,9 +36,9 @@ def main():
             seconds = 0.0
             for path, answer in zip(files, answers):
                 game = pygambit.read_nfg(str(path))
-                start = time.perf_counter()
+                start = time.process_time()
                 found = pygambit.nash.enumpoly_solve(game).equilibria
-                seconds += time.perf_counter() - start
+                seconds += time.process_time() - start
                 theirs = [numbers(game, profile) for profile in found]
                 ours = profiles(answer)
                 complete += answer["stop"] == "complete"
@@ -50,7 +50,7 @@ def main():
                 extra += len(missing(ours, theirs, SAME))
             print(
                 f"{shape}: {len(files)} games, {complete} complete with proof; we find {ours_total} "
-                f"equilibria (odd in {ours_odd} games) in {sum(a['seconds'] for a in answers):.1f} s, "
+                f"equilibria (odd in {ours_odd} games) in {sum(a['cpu_seconds'][0] for a in answers):.1f} s, "
                 f"Gambit {theirs_total} (odd in {theirs_odd}) in {seconds:.1f} s; "
                 f"{extra} of ours it lacks"
             )
