@@ -11,6 +11,7 @@ use gambol_envs::seed::Streams;
 use gambol_envs::spec::EnvSpec;
 use thiserror::Error;
 
+pub mod advantage;
 pub mod choice;
 pub mod frozen;
 pub mod gigpo;

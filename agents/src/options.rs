@@ -44,3 +44,12 @@ impl RewardUse {
         }
     }
 }
+
+/// The number of discrete actions; adds a sentence for the learner of that name, and gives 0, when there are none.
+pub(crate) fn discrete_actions(name: &str, spec: &EnvSpec, problems: &mut Vec<String>) -> usize {
+    spec.action.actions().unwrap_or_else(|| {
+        problems
+            .push(format!("`{name}` learns discrete actions, {} takes continuous ones", spec.name));
+        0
+    })
+}

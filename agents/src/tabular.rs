@@ -9,12 +9,12 @@ use std::sync::Arc;
 
 use gambol_envs::batch::{Actions, End};
 use gambol_envs::registry::Registered;
-use gambol_envs::spec::{ActionSpace, EnvSpec, Payoff};
+use gambol_envs::spec::{EnvSpec, Payoff};
 use serde::{Deserialize, Serialize};
 
 use crate::choice::Choice;
 use crate::learner::{Checkpoint, LearnError, Learner, Report};
-use crate::options::{Masks, RewardUse, TimeLimit};
+use crate::options::{Masks, RewardUse, TimeLimit, discrete_actions};
 use crate::policy::{ActionBuffer, LaneRngs, Policy, PolicyError, View};
 use crate::rollout::Rollout;
 use crate::schedule::{Decay, Epsilon};
@@ -87,17 +87,7 @@ impl TabularQ {
         self.reward.check("reward", spec, &mut problems);
         self.decay.check("decay", &mut problems);
         self.epsilon.check("epsilon", &mut problems);
-        let actions = match &spec.action {
-            ActionSpace::Discrete { names } => names.len(),
-            _ => {
-                problems.push(format!(
-                    "`{}` learns discrete actions, {} takes continuous ones",
-                    Self::NAME,
-                    spec.name
-                ));
-                0
-            }
-        };
+        let actions = discrete_actions(Self::NAME, spec, &mut problems);
         if problems.is_empty() { Ok(actions) } else { Err(AgentError { problems }) }
     }
 

@@ -4,7 +4,8 @@
 use gambol_envs::registry::Registered;
 use serde::{Deserialize, Serialize};
 
-use super::q::{Mixing, Plan, QFactory, QLearning};
+use super::q::{Mixing, Plan, QLearning};
+use super::{LearnerPlan, Planned};
 use crate::AgentFactory;
 use crate::network::NetworkConfig;
 
@@ -31,13 +32,13 @@ impl Registered<dyn AgentFactory> for Iql {
     }
 }
 
-impl QFactory for Iql {
-    fn plan(&self) -> Plan<'_> {
-        Plan {
+impl Planned for Iql {
+    fn plan(&self) -> Box<dyn LearnerPlan + '_> {
+        Box::new(Plan {
             name: Self::NAME,
             network: &self.network,
             learning: &self.learning,
             mixing: Mixing::Independent,
-        }
+        })
     }
 }

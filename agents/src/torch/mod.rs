@@ -11,19 +11,31 @@
 use std::sync::OnceLock;
 
 use gambol_envs::registry::{Entry, Registered};
+use gambol_envs::spec::EnvSpec;
 use tch::{Kind, TchError, Tensor};
 
-use crate::learner::LearnError;
-use crate::{AgentError, AgentFactory, Device};
+use crate::choice::Choice;
+use crate::frozen::Actor;
+use crate::learner::{Checkpoint, LearnError};
+use crate::network::Form;
+use crate::policy::Policy;
+use crate::{Agent, AgentError, AgentFactory, Device, Setting};
 
+mod a2c;
+mod actor_critic;
 mod iql;
 mod parameters;
+mod ppo;
 mod q;
 mod qmix;
 mod vdn;
 
+pub use a2c::{Ia2c, Maa2c};
+pub use actor_critic::ActorCritic;
 pub use iql::Iql;
-pub use q::{QLearning, Target};
+pub use parameters::Target;
+pub use ppo::{Ippo, Mappo};
+pub use q::QLearning;
 pub use qmix::{MixerConfig, Qmix, Start};
 pub use vdn::Vdn;
 
@@ -35,7 +47,71 @@ impl From<TchError> for LearnError {
 
 /// Every learner of this module.
 pub(crate) fn entries() -> Vec<Entry<dyn AgentFactory>> {
-    vec![Iql::entry(), Vdn::entry(), Qmix::entry()]
+    vec![
+        Iql::entry(),
+        Vdn::entry(),
+        Qmix::entry(),
+        Ia2c::entry(),
+        Ippo::entry(),
+        Maa2c::entry(),
+        Mappo::entry(),
+    ]
+}
+
+/// A learner's configuration, put together.
+trait LearnerPlan {
+    /// Builds the learner.
+    fn build(&self, setting: &Setting<'_>) -> Result<Agent, AgentError>;
+
+    /// A policy from what the learner's `parameters` gave.
+    fn frozen(
+        &self,
+        spec: &EnvSpec,
+        parameters: &Checkpoint,
+        greedy: bool,
+    ) -> Result<Box<dyn Policy>, AgentError>;
+}
+
+/// A configuration that makes a [`LearnerPlan`]; that is all it takes to be an agent.
+trait Planned: std::fmt::Debug + Send + Sync {
+    /// What is learned, and how.
+    fn plan(&self) -> Box<dyn LearnerPlan + '_>;
+}
+
+impl<T: Planned> AgentFactory for T {
+    fn build(&self, setting: &Setting<'_>) -> Result<Agent, AgentError> {
+        self.plan().build(setting)
+    }
+
+    fn frozen(
+        &self,
+        setting: &Setting<'_>,
+        parameters: &Checkpoint,
+        greedy: bool,
+    ) -> Result<Box<dyn Policy>, AgentError> {
+        self.plan().frozen(setting.spec, parameters, greedy)
+    }
+}
+
+/// An actor of this form with the parameters that a learner saved as `agent`.
+fn saved_actor(
+    form: Form,
+    parameters: &Checkpoint,
+    spec: &EnvSpec,
+    masked: bool,
+    choice: Choice,
+) -> Result<Actor, AgentError> {
+    let wrong = |error: LearnError| AgentError::new(error.to_string());
+    let (found, flat) = Form::read(parameters, "agent", form.activation).map_err(wrong)?;
+    if found != form {
+        return Err(AgentError::new(format!(
+            "the parameters are those of layers {:?} in {} sets, the scenario asks for {:?} in {}",
+            found.widths, found.sets, form.widths, form.sets
+        )));
+    }
+    let mut actor = Actor::new(form, spec, masked, choice)?;
+    actor.fill(&flat).map_err(wrong)?;
+    Ok(actor)
 }
 
 /// What decides libtorch's bits, for a run's manifest.

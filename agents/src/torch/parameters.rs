@@ -5,6 +5,7 @@
 
 use gambol_envs::seed::unit_f64;
 use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
 use tch::{Kind, TchError, Tensor, no_grad};
 
 use super::{download, upload};
@@ -21,6 +22,51 @@ pub(crate) fn first_parameters(form: &Form, rng: &mut ChaCha8Rng) -> Vec<f32> {
         flat.extend((0..parameter.size()).map(|_| ((2.0 * unit_f64(rng) - 1.0) * bound) as f32));
     }
     flat
+}
+
+/// Makes the last layer of a network a hundredth of what was drawn, so that its outputs begin near 0 for all inputs.
+pub(crate) fn shrink_head(form: &Form, flat: &mut [f32]) {
+    let &[.., inputs, outputs] = &form.widths[..] else { return };
+    let head = flat.len() - form.sets * outputs * (inputs + 1);
+    flat[head..].iter_mut().for_each(|weight| *weight *= 0.01);
+}
+
+/// How the target network follows the online one.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
+pub enum Target {
+    /// A copy every so many updates.
+    Hard(u64),
+    /// After each update, this share of the way.
+    Soft(f64),
+}
+
+impl Target {
+    pub(crate) fn check(self, field: &str, problems: &mut Vec<String>) {
+        match self {
+            Self::Hard(0) => problems.push(format!("`{field}`: Hard(0), it must be at least 1")),
+            Self::Soft(share) if !(share > 0.0 && share <= 1.0) => {
+                problems
+                    .push(format!("`{field}`: Soft({share}), it must be above 0 and at most 1"));
+            }
+            _ => {}
+        }
+    }
+
+    /// Moves the target after the update of that number, counted from 1.
+    pub(crate) fn follow(
+        self,
+        target: &mut Tensor,
+        online: &Tensor,
+        updates: u64,
+    ) -> Result<(), TchError> {
+        match self {
+            Self::Hard(every) if updates.is_multiple_of(every) => {
+                no_grad(|| target.f_copy_(&online.f_detach()?))
+            }
+            Self::Hard(_) => Ok(()),
+            Self::Soft(share) => no_grad(|| target.f_lerp_(&online.f_detach()?, share)).map(drop),
+        }
+    }
 }
 
 /// Where the networks of a learner lie in its flat tensor.

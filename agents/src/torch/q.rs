@@ -2,33 +2,24 @@
 //! values into what is learned.
 
 use gambol_envs::seed::{Purpose, Streams};
-use gambol_envs::spec::{ActionSpace, EnvSpec, Payoff};
+use gambol_envs::spec::{EnvSpec, Payoff};
 use serde::{Deserialize, Serialize};
 use tch::{Kind, TchError, Tensor, no_grad};
 
 use super::parameters::{Adam, Layout, copy, first_parameters, leaf};
 use super::qmix::{Mixer, MixerConfig, NAMES};
-use super::{device, download, upload, upload_indices};
+use super::{LearnerPlan, Target, device, download, saved_actor, upload, upload_indices};
 use crate::choice::Choice;
 use crate::frozen::Actor;
 use crate::learner::{Checkpoint, LearnError, Learner, Report};
 use crate::network::{Form, NetworkConfig, Sharing};
-use crate::options::{Masks, RewardUse, TimeLimit};
+use crate::options::{Masks, RewardUse, TimeLimit, discrete_actions};
 use crate::policy::{ActionBuffer, LaneRngs, Policy, PolicyError, View};
 use crate::replay::{Batch, Replay, Sizes};
 use crate::rollout::Rollout;
 use crate::schedule::{Decay, Epsilon};
 use crate::standardise::Running;
-use crate::{Agent, AgentError, AgentFactory, Setting};
-
-/// How the target network follows the online one.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
-pub enum Target {
-    /// A copy every so many updates.
-    Hard(u64),
-    /// After each update, this share of the way.
-    Soft(f64),
-}
+use crate::{Agent, AgentError, Setting};
 
 /// How values are learned, whatever the learner.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -120,17 +111,7 @@ impl QLearning {
                 self.warm_up, self.replay
             ));
         }
-        match self.target {
-            Target::Hard(0) => {
-                problems.push("`learning.target`: Hard(0), it must be at least 1".into());
-            }
-            Target::Soft(share) if !(share > 0.0 && share <= 1.0) => {
-                problems.push(format!(
-                    "`learning.target`: Soft({share}), it must be above 0 and at most 1"
-                ));
-            }
-            _ => {}
-        }
+        self.target.check("learning.target", problems);
         self.decay.check("learning.decay", problems);
         self.epsilon.check("learning.epsilon", problems);
     }
@@ -156,27 +137,6 @@ pub(super) struct Plan<'a> {
     pub(super) mixing: Mixing,
 }
 
-/// A configured Q-learner; that is all it takes to be an agent.
-pub(super) trait QFactory: std::fmt::Debug + Send + Sync {
-    /// What is learned, and how.
-    fn plan(&self) -> Plan<'_>;
-}
-
-impl<T: QFactory> AgentFactory for T {
-    fn build(&self, setting: &Setting<'_>) -> Result<Agent, AgentError> {
-        self.plan().build(setting)
-    }
-
-    fn frozen(
-        &self,
-        setting: &Setting<'_>,
-        parameters: &Checkpoint,
-        greedy: bool,
-    ) -> Result<Box<dyn Policy>, AgentError> {
-        self.plan().frozen(setting.spec, parameters, greedy)
-    }
-}
-
 impl Plan<'_> {
     /// The acting network's form.
     ///
@@ -186,25 +146,13 @@ impl Plan<'_> {
         let mut problems = Vec::new();
         self.network.check(&mut problems);
         self.learning.check(&mut problems);
-        let actions = match &spec.action {
-            ActionSpace::Discrete { names } if names.len() <= 256 => names.len(),
-            ActionSpace::Discrete { names } => {
-                problems.push(format!(
-                    "`{}` takes at most 256 actions, {} has {}",
-                    self.name,
-                    spec.name,
-                    names.len()
-                ));
-                0
-            }
-            _ => {
-                problems.push(format!(
-                    "`{}` learns discrete actions, {} takes continuous ones",
-                    self.name, spec.name
-                ));
-                0
-            }
-        };
+        let actions = discrete_actions(self.name, spec, &mut problems);
+        if actions > 256 {
+            problems.push(format!(
+                "`{}` takes at most 256 actions, {} has {actions}",
+                self.name, spec.name
+            ));
+        }
         self.learning.reward.check("learning.reward", spec, &mut problems);
         if !matches!(self.mixing, Mixing::Independent)
             && self.learning.reward == RewardUse::Individual
@@ -230,34 +178,25 @@ impl Plan<'_> {
     fn masked(&self) -> bool {
         self.learning.masks == Masks::Use
     }
+}
 
+impl LearnerPlan for Plan<'_> {
     fn build(&self, setting: &Setting<'_>) -> Result<Agent, AgentError> {
         let form = self.form(setting.spec)?;
         let learner = QLearner::new(self, form, setting);
         learner.map(|learner| Agent::Learner(Box::new(learner)))
     }
 
-    /// A policy from saved parameters.
     fn frozen(
         &self,
         spec: &EnvSpec,
         parameters: &Checkpoint,
         greedy: bool,
     ) -> Result<Box<dyn Policy>, AgentError> {
-        let wrong = |error: LearnError| AgentError::new(error.to_string());
-        let form = self.form(spec)?;
-        let (found, flat) = Form::read(parameters, "agent", form.activation).map_err(wrong)?;
-        if found != form {
-            return Err(AgentError::new(format!(
-                "the parameters are those of layers {:?} in {} sets, the scenario asks for {:?} in {}",
-                found.widths, found.sets, form.widths, form.sets
-            )));
-        }
         let choice =
             if greedy { Choice::Greedy } else { Choice::EpsilonGreedy(self.learning.epsilon.end) };
-        let mut actor = Actor::new(form, spec, self.masked(), choice)?;
-        actor.fill(&flat).map_err(wrong)?;
-        Ok(Box::new(actor))
+        let form = self.form(spec)?;
+        Ok(Box::new(saved_actor(form, parameters, spec, self.masked(), choice)?))
     }
 }
 
@@ -429,18 +368,6 @@ impl QLearner {
         }
     }
 
-    fn follow(&mut self) -> Result<(), TchError> {
-        match self.learning.target {
-            Target::Hard(every) if self.updates.is_multiple_of(every) => {
-                no_grad(|| self.target.f_copy_(&self.online.f_detach()?))
-            }
-            Target::Hard(_) => Ok(()),
-            Target::Soft(share) => {
-                no_grad(|| self.target.f_lerp_(&self.online.f_detach()?, share)).map(|_| ())
-            }
-        }
-    }
-
     /// Updates that are due after so many environment steps.
     fn due(&self, steps: u64) -> u64 {
         let warm_up = self.learning.warm_up.max(1) as u64;
@@ -467,7 +394,7 @@ impl QLearner {
             let (loss, mean) = self.loss()?;
             let (loss, norm) = self.adam.step(&mut self.online, &loss, self.updates)?;
             self.updates += 1;
-            self.follow()?;
+            self.learning.target.follow(&mut self.target, &self.online, self.updates)?;
             loss_sum += loss;
             norm_sum += norm;
             last = Some(mean);

@@ -6,8 +6,9 @@ use gambol_envs::seed::{Purpose, Streams, unit_f64};
 use serde::{Deserialize, Serialize};
 use tch::{TchError, Tensor};
 
-use super::parameters::{Layout, first_parameters};
-use super::q::{Mixing, Plan, QFactory, QLearning};
+use super::parameters::{Layout, first_parameters, shrink_head};
+use super::q::{Mixing, Plan, QLearning};
+use super::{LearnerPlan, Planned};
 use crate::AgentFactory;
 use crate::mlp::Activation;
 use crate::network::{Form, NetworkConfig};
@@ -37,14 +38,14 @@ impl Registered<dyn AgentFactory> for Qmix {
     }
 }
 
-impl QFactory for Qmix {
-    fn plan(&self) -> Plan<'_> {
-        Plan {
+impl Planned for Qmix {
+    fn plan(&self) -> Box<dyn LearnerPlan + '_> {
+        Box::new(Plan {
             name: Self::NAME,
             network: &self.network,
             learning: &self.learning,
             mixing: Mixing::Monotonic(self.mixer.clone()),
-        }
+        })
     }
 }
 
@@ -92,9 +93,6 @@ impl MixerConfig {
 /// Names of the mixer's networks in parameter files, in the order of [`Mixer::forms`].
 pub(super) const NAMES: [&str; 4] = ["weight_1", "bias_1", "weight_2", "value"];
 
-/// What the state's share in the first mixing weights is multiplied by.
-const SMALL: f32 = 0.01;
-
 /// The mixing network: which networks of the state give its weights.
 #[derive(Clone, Debug)]
 pub(super) struct Mixer {
@@ -137,14 +135,11 @@ impl Mixer {
             let mut rng = streams.at(Purpose::Init, 1 + number as u32, 0);
             let mut own = first_parameters(form, &mut rng);
             if self.start == Start::Sum {
-                let outputs = form.widths[form.widths.len() - 1];
-                let inputs = form.widths[form.widths.len() - 2];
-                let head = own.len() - outputs * (inputs + 1);
-                own[head..].iter_mut().for_each(|weight| *weight *= SMALL);
+                shrink_head(form, &mut own);
                 // Two weights in a row with `embed` ways between them: each about one over its root.
                 if matches!(NAMES[number], "weight_1" | "weight_2") {
                     let size = 1.0 / (self.embed as f64).sqrt();
-                    let biases = own.len() - outputs;
+                    let biases = own.len() - form.widths[form.widths.len() - 1];
                     for bias in &mut own[biases..] {
                         *bias = ((0.5 + unit_f64(&mut rng)) * size) as f32;
                     }

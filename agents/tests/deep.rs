@@ -1,17 +1,20 @@
-//! Deep Q-learners on the real environment: they learn, they resume to the bit, and they refuse what does not fit.
+//! Learners on libtorch on the real environment: they learn, they resume to the bit, and they refuse what does not fit.
 #![cfg(feature = "torch")]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use gambol_agents::advantage::Estimator;
 use gambol_agents::learner::{LearnError, Learner};
 use gambol_agents::network::{NetworkConfig, Sharing};
 use gambol_agents::options::{Masks, RewardUse, TimeLimit};
 use gambol_agents::schedule::Epsilon;
-use gambol_agents::torch::{Iql, MixerConfig, QLearning, Qmix, Target, Vdn};
+use gambol_agents::torch::{
+    ActorCritic, Ia2c, Ippo, Iql, Maa2c, Mappo, MixerConfig, QLearning, Qmix, Target, Vdn,
+};
 use gambol_agents::{Agent, AgentFactory, Device, Setting};
 use gambol_envs::EnvFactory;
 use gambol_envs::foraging::{Foraging, Mode};
 use gambol_envs::seed::Streams;
-use gambol_envs::spec::ActionSpace;
+use gambol_envs::spec::{ActionSpace, Payoff};
 
 #[allow(dead_code, unreachable_pub, reason = "shared with other tests")]
 mod common;
@@ -23,6 +26,20 @@ const TASK: &str = "Foraging-5x5-2p-1f-coop-v3";
 /// Small and quick, so that updates begin after a few rollouts.
 fn quick() -> QLearning {
     QLearning { batch: 32, warm_up: 100, replay: 500, steps_per_update: 8, ..QLearning::default() }
+}
+
+/// What `EPyMARL` does, as options.
+fn reference() -> ActorCritic {
+    ActorCritic {
+        rollout: 8,
+        estimator: Estimator::Steps(5),
+        target: Some(Target::Soft(0.01)),
+        standardise_rewards: true,
+        standardise_advantages: false,
+        time_limit: TimeLimit::Terminal,
+        masks: Masks::Ignore,
+        ..ActorCritic::default()
+    }
 }
 
 fn learners() -> Vec<Box<dyn AgentFactory>> {
@@ -48,6 +65,29 @@ fn learners() -> Vec<Box<dyn AgentFactory>> {
             mixer: mixer.clone(),
         }),
         Box::new(Qmix { network: network(Sharing::Separate), learning: odd, mixer }),
+        Box::new(Ia2c {
+            network: network(Sharing::Shared),
+            learning: ActorCritic { rollout: 8, ..ActorCritic::default() },
+        }),
+        Box::new(Maa2c { network: network(Sharing::Separate), learning: reference() }),
+        Box::new(Ippo {
+            network: network(Sharing::Separate),
+            learning: ActorCritic {
+                rollout: 8,
+                reward: RewardUse::Individual,
+                target: Some(Target::Hard(3)),
+                ..ActorCritic::default()
+            },
+            // 64 rows in parts of 22, 22 and 20.
+            minibatches: 3,
+            ..Ippo::default()
+        }),
+        Box::new(Mappo {
+            network: network(Sharing::Shared),
+            learning: reference(),
+            minibatches: 1,
+            ..Mappo::default()
+        }),
     ]
 }
 
@@ -209,6 +249,51 @@ fn misfits_are_all_named() {
     assert!(error.to_string().starts_with("`device`: cuda:77 is not there"), "{error}");
 }
 
+#[test]
+fn misfits_of_actor_critics_are_all_named() {
+    let config = Foraging::task(TASK, Mode::Clean);
+    let mut spec = config.spec().unwrap();
+    spec.action = ActionSpace::Box { low: vec![0.0], high: vec![1.0] };
+    spec.state = 0;
+    spec.payoff = Payoff::ZeroSum;
+    let files = std::collections::BTreeMap::new();
+    let setting = Setting {
+        spec: &spec,
+        envs: 8,
+        streams: Streams::new(3),
+        device: Device::Cpu,
+        total_steps: 0,
+        files: &files,
+    };
+    let learning = ActorCritic {
+        gamma: -0.5,
+        clip: Some(f64::INFINITY),
+        entropy: -0.1,
+        rollout: 0,
+        estimator: Estimator::Gae(1.2),
+        target: Some(Target::Hard(0)),
+        ..ActorCritic::default()
+    };
+    let mappo = Mappo { learning, epochs: 0, ratio: 1.0, ..Mappo::default() };
+    let Err(error) = mappo.build(&setting) else { panic!("it was built") };
+    assert_eq!(
+        error.problems,
+        [
+            "`learning.gamma`: -0.5, it must be 0 to 1",
+            "`learning.clip`: inf, it must be positive",
+            "`learning.entropy`: -0.1, it must not be negative",
+            "`learning.rollout`: 0, it must be 1 to 1048576",
+            "`learning.estimator`: Gae(1.2), it must be 0 to 1",
+            "`learning.target`: Hard(0), it must be at least 1",
+            "`learning.reward`: Team, but the rewards of Foraging-5x5-2p-1f-coop-v3 always sum to zero; use Individual",
+            "`epochs`: 0, it must be 1 to 65536",
+            "`ratio`: 1, it must be between 0 and 1",
+            "`Mappo` learns discrete actions, Foraging-5x5-2p-1f-coop-v3 takes continuous ones",
+            "`Mappo` needs a global state, Foraging-5x5-2p-1f-coop-v3 has none",
+        ]
+    );
+}
+
 /// The registered learners solve a small task within a few seconds; the scenarios in `assets/` train the larger ones.
 #[test]
 fn each_learner_solves_a_small_task() {
@@ -222,14 +307,24 @@ fn each_learner_solves_a_small_task() {
     };
     let network = NetworkConfig::default();
     let config = Foraging::task(TASK, Mode::Clean);
-    let factories: [Box<dyn AgentFactory>; 3] = [
-        Box::new(Iql { network: network.clone(), learning: learning.clone() }),
-        Box::new(Vdn { network: network.clone(), learning: learning.clone() }),
-        Box::new(Qmix { network, learning, mixer: MixerConfig::default() }),
+    let policy = ActorCritic { gamma: 0.95, rate: 2e-3, ..ActorCritic::default() };
+    // Instances and environment steps: on-policy learners collect from many at once.
+    let factories: [(Box<dyn AgentFactory>, usize, u64); 7] = [
+        (Box::new(Iql { network: network.clone(), learning: learning.clone() }), 16, 30_000),
+        (Box::new(Vdn { network: network.clone(), learning: learning.clone() }), 16, 30_000),
+        (
+            Box::new(Qmix { network: network.clone(), learning, mixer: MixerConfig::default() }),
+            16,
+            30_000,
+        ),
+        (Box::new(Ia2c { network: network.clone(), learning: policy.clone() }), 64, 150_000),
+        (Box::new(Maa2c { network: network.clone(), learning: policy.clone() }), 64, 150_000),
+        (Box::new(Ippo { learning: policy.clone(), ..Ippo::default() }), 64, 60_000),
+        (Box::new(Mappo { learning: policy, ..Mappo::default() }), 64, 60_000),
     ];
-    for factory in factories {
-        let mut session = Session::new(&*factory, TASK, 0, 16);
-        while session.steps < 30_000 {
+    for (factory, envs, steps) in factories {
+        let mut session = Session::new(&*factory, TASK, 0, envs);
+        while session.steps < steps {
             session.advance().unwrap();
         }
         let Ok(mut policy) = session.learner.policy(true) else { panic!("it has parameters") };

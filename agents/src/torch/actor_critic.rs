@@ -1,0 +1,669 @@
+//! The core of all actor-critic learners: collecting, advantages, updates, checkpoints. A learner differs by what its
+//! critic sees and by how often and how far one rollout moves the policy.
+//!
+//! The value of every moment of a rollout, and of the true last observations of episodes that were cut, comes from one
+//! call of the critic; advantages are computed here, in double precision and a fixed order.
+
+use gambol_envs::batch::{Actions, End};
+use gambol_envs::seed::{Purpose, Streams, below};
+use gambol_envs::spec::{EnvSpec, Payoff};
+use serde::{Deserialize, Serialize};
+use tch::{Kind, TchError, Tensor, no_grad};
+
+use super::parameters::{Adam, Layout, copy, first_parameters, leaf, shrink_head};
+use super::{LearnerPlan, Target, device, download, saved_actor, upload, upload_indices};
+use crate::advantage::Estimator;
+use crate::choice::Choice;
+use crate::frozen::Actor;
+use crate::learner::{Checkpoint, LearnError, Learner, Report};
+use crate::network::{Form, NetworkConfig, Sharing};
+use crate::options::{Masks, RewardUse, TimeLimit, discrete_actions};
+use crate::policy::{ActionBuffer, LaneRngs, Policy, PolicyError, View};
+use crate::replay::FORBIDDEN;
+use crate::rollout::Rollout;
+use crate::schedule::Decay;
+use crate::standardise::Running;
+use crate::{Agent, AgentError, Setting};
+
+/// How an actor-critic learns, whatever the learner.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ActorCritic {
+    /// Discount per step, 0 to 1.
+    pub gamma: f64,
+    /// Adam's learning rate, for actor and critic.
+    pub rate: f64,
+    /// How it falls in the course of training.
+    pub decay: Decay,
+    /// Largest norm of the gradient of all parameters; `None` does not cut it.
+    pub clip: Option<f64>,
+    /// Batch steps of one rollout.
+    pub rollout: usize,
+    /// How returns are put together.
+    pub estimator: Estimator,
+    /// Weight of the critic's squared error in the loss.
+    pub value_weight: f64,
+    /// Weight of the policy's entropy, in nats.
+    pub entropy: f64,
+    /// How a second critic, whose values returns are made of, follows the first, as `EPyMARL` does with `Soft(0.01)` or
+    /// `Hard(200)`; with `None` there is only one.
+    pub target: Option<Target>,
+    /// Which reward is learned from.
+    pub reward: RewardUse,
+    /// Whether rewards are brought to mean 0 and deviation 1 by running figures, as `EPyMARL` does.
+    pub standardise_rewards: bool,
+    /// Whether the advantages of a rollout are brought to mean 0 and deviation 1; `EPyMARL` does not.
+    pub standardise_advantages: bool,
+    /// What follows the time limit.
+    pub time_limit: TimeLimit,
+    /// Whether action masks count.
+    pub masks: Masks,
+    /// Whether actions are drawn from the policy also where the greedy ones are asked for, as `EPyMARL` tests.
+    pub always_draw: bool,
+}
+
+impl Default for ActorCritic {
+    fn default() -> Self {
+        Self {
+            gamma: 0.99,
+            rate: 5e-4,
+            decay: Decay::default(),
+            clip: Some(0.5),
+            rollout: 16,
+            estimator: Estimator::default(),
+            value_weight: 0.5,
+            entropy: 0.01,
+            target: None,
+            reward: RewardUse::default(),
+            standardise_rewards: false,
+            standardise_advantages: true,
+            time_limit: TimeLimit::default(),
+            masks: Masks::default(),
+            always_draw: false,
+        }
+    }
+}
+
+impl ActorCritic {
+    fn check(&self, spec: &EnvSpec, problems: &mut Vec<String>) {
+        if !(0.0..=1.0).contains(&self.gamma) {
+            problems.push(format!("`learning.gamma`: {}, it must be 0 to 1", self.gamma));
+        }
+        for (field, value) in [("rate", Some(self.rate)), ("clip", self.clip)] {
+            if let Some(value) = value
+                && !(value.is_finite() && value > 0.0)
+            {
+                problems.push(format!("`learning.{field}`: {value}, it must be positive"));
+            }
+        }
+        for (field, value) in [("value_weight", self.value_weight), ("entropy", self.entropy)] {
+            if !(value.is_finite() && value >= 0.0) {
+                problems.push(format!("`learning.{field}`: {value}, it must not be negative"));
+            }
+        }
+        if !(1..=1 << 20).contains(&self.rollout) {
+            problems.push(format!(
+                "`learning.rollout`: {}, it must be 1 to {}",
+                self.rollout,
+                1 << 20
+            ));
+        }
+        self.estimator.check("learning.estimator", problems);
+        if let Some(target) = self.target {
+            target.check("learning.target", problems);
+        }
+        self.decay.check("learning.decay", problems);
+        self.reward.check("learning.reward", spec, problems);
+    }
+}
+
+/// What the critic sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Critic {
+    /// The agent's own observation.
+    Own,
+    /// The global state.
+    Central,
+}
+
+/// How a rollout moves the policy.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Passes {
+    /// Times that the whole rollout is gone through.
+    pub(super) epochs: usize,
+    /// Parts of one such time, each an update.
+    pub(super) minibatches: usize,
+    /// How far the probability of an action may move from what it was, as a share; `None` takes the plain policy
+    /// gradient, for a single update.
+    pub(super) ratio: Option<f64>,
+}
+
+/// The configuration of one actor-critic learner.
+#[derive(Clone, Debug)]
+pub(super) struct Plan<'a> {
+    pub(super) name: &'static str,
+    pub(super) network: &'a NetworkConfig,
+    pub(super) learning: &'a ActorCritic,
+    pub(super) critic: Critic,
+    pub(super) passes: Passes,
+}
+
+impl Plan<'_> {
+    /// The forms of actor and critic.
+    fn forms(&self, spec: &EnvSpec) -> Result<[Form; 2], AgentError> {
+        let mut problems = Vec::new();
+        self.network.check(&mut problems);
+        self.learning.check(spec, &mut problems);
+        let Passes { epochs, minibatches, ratio } = self.passes;
+        for (field, value) in [("epochs", epochs), ("minibatches", minibatches)] {
+            if !(1..=1 << 16).contains(&value) {
+                problems.push(format!("`{field}`: {value}, it must be 1 to {}", 1 << 16));
+            }
+        }
+        if let Some(ratio) = ratio
+            && !(ratio > 0.0 && ratio < 1.0)
+        {
+            problems.push(format!("`ratio`: {ratio}, it must be between 0 and 1"));
+        }
+        let actions = discrete_actions(self.name, spec, &mut problems);
+        if self.critic == Critic::Central && spec.state == 0 {
+            problems.push(format!("`{}` needs a global state, {} has none", self.name, spec.name));
+        }
+        if !problems.is_empty() {
+            return Err(AgentError { problems });
+        }
+        let (agents, obs) = (spec.agents, spec.observation.size());
+        let seen = if self.critic == Critic::Central { spec.state } else { obs };
+        Ok([self.network.form(agents, obs, actions), self.network.form(agents, seen, 1)])
+    }
+
+    fn masked(&self) -> bool {
+        self.learning.masks == Masks::Use
+    }
+}
+
+/// How actions are chosen.
+fn choice(learning: &ActorCritic, greedy: bool) -> Choice {
+    if greedy && !learning.always_draw { Choice::Greedy } else { Choice::Softmax }
+}
+
+impl LearnerPlan for Plan<'_> {
+    fn build(&self, setting: &Setting<'_>) -> Result<Agent, AgentError> {
+        let learner = PolicyLearner::new(self, self.forms(setting.spec)?, setting);
+        learner.map(|learner| Agent::Learner(Box::new(learner)))
+    }
+
+    fn frozen(
+        &self,
+        spec: &EnvSpec,
+        parameters: &Checkpoint,
+        greedy: bool,
+    ) -> Result<Box<dyn Policy>, AgentError> {
+        let [form, _] = self.forms(spec)?;
+        let choice = choice(self.learning, greedy);
+        Ok(Box::new(saved_actor(form, parameters, spec, self.masked(), choice)?))
+    }
+}
+
+/// An actor-critic learner with its whole state.
+#[derive(Debug)]
+struct PolicyLearner {
+    learning: ActorCritic,
+    critic: Critic,
+    passes: Passes,
+    layout: Layout,
+    forms: [Form; 2],
+    identify: bool,
+    common: bool,
+    state: usize,
+    actions: usize,
+    streams: Streams,
+    device: tch::Device,
+    online: Tensor,
+    target: Option<Tensor>,
+    adam: Adam,
+    rewards: Running,
+    actor: Actor,
+    /// Environment steps collected.
+    steps: u64,
+    /// Environment steps that training will make in all.
+    total_steps: u64,
+    updates: u64,
+}
+
+/// A rollout as the updates see it; the agent is the slowest index.
+struct Data {
+    /// `[agents, rows, ..]`.
+    observations: Tensor,
+    /// `[agents, rows, ..]`: what the critic sees.
+    seen: Tensor,
+    /// `[agents, rows, actions]`: 0 for an allowed action, else [`FORBIDDEN`]; `None` where masks do not count.
+    masks: Option<Tensor>,
+    /// `[agents, rows, 1]`.
+    taken: Tensor,
+    /// `[agents, rows]`: logarithm of the probability that the action had.
+    before: Tensor,
+    /// `[agents, rows]`.
+    advantages: Tensor,
+    /// `[agents, rows]`.
+    returns: Tensor,
+}
+
+impl Data {
+    /// The rows of these numbers.
+    fn part(&self, rows: &Tensor) -> Result<Self, TchError> {
+        let part = |tensor: &Tensor| tensor.f_index_select(1, rows);
+        Ok(Self {
+            observations: part(&self.observations)?,
+            seen: part(&self.seen)?,
+            masks: self.masks.as_ref().map(part).transpose()?,
+            taken: part(&self.taken)?,
+            before: part(&self.before)?,
+            advantages: part(&self.advantages)?,
+            returns: part(&self.returns)?,
+        })
+    }
+}
+
+/// Parts of a loss, for the report.
+struct Loss {
+    whole: Tensor,
+    policy: Tensor,
+    value: Tensor,
+    entropy: Tensor,
+}
+
+impl PolicyLearner {
+    fn new(plan: &Plan<'_>, forms: [Form; 2], setting: &Setting<'_>) -> Result<Self, AgentError> {
+        let Setting { spec, streams, .. } = *setting;
+        let torch = |error: TchError| AgentError::new(format!("libtorch: {error}"));
+        let device = device(setting.device)?;
+        let learning = plan.learning.clone();
+        let [form, critic] = &forms;
+        let mut flat = first_parameters(form, &mut streams.at(Purpose::Init, 0, 0));
+        // All actions alike at first, however large the numbers that are seen.
+        shrink_head(form, &mut flat);
+        let mut actor = Actor::new(form.clone(), spec, plan.masked(), choice(&learning, false))?;
+        actor.fill(&flat).map_err(|error| AgentError::new(error.to_string()))?;
+        flat.extend(first_parameters(critic, &mut streams.at(Purpose::Init, 1, 0)));
+        let online = leaf(&flat, device).map_err(torch)?;
+        let target = learning.target.map(|_| copy(&online)).transpose().map_err(torch)?;
+        let adam = Adam::new(&online, learning.rate, learning.clip, 1e-8).map_err(torch)?;
+        Ok(Self {
+            critic: plan.critic,
+            passes: plan.passes,
+            layout: Layout::new(forms.to_vec()),
+            identify: plan.network.sharing == Sharing::Shared,
+            common: spec.payoff == Payoff::Common,
+            state: spec.state,
+            actions: spec.action.mask_size(),
+            streams,
+            device,
+            online,
+            target,
+            adam,
+            rewards: Running::default(),
+            actor,
+            steps: 0,
+            total_steps: setting.total_steps,
+            updates: 0,
+            forms,
+            learning,
+        })
+    }
+
+    /// `[agents, rows, width]`: `part(row, agent)` for each, with the agent's number behind it where the networks are
+    /// told.
+    fn inputs<'a>(
+        &self,
+        agents: usize,
+        rows: usize,
+        part: impl Fn(usize, usize) -> &'a [f32],
+    ) -> Result<Tensor, TchError> {
+        let mut all = Vec::new();
+        for agent in 0..agents {
+            for row in 0..rows {
+                all.extend_from_slice(part(row, agent));
+                if self.identify {
+                    all.extend((0..agents).map(|other| if other == agent { 1.0 } else { 0.0 }));
+                }
+            }
+        }
+        upload(&all, &[agents as i64, rows as i64, -1], self.device)
+    }
+
+    /// The rewards that are learned from, `[steps, envs, agents]`.
+    fn learned_rewards(&mut self, rollout: &Rollout) -> Vec<f32> {
+        let mut rewards = rollout.rewards[..rollout.steps * rollout.rows()].to_vec();
+        if self.learning.reward == RewardUse::Team && !self.common {
+            for team in rewards.chunks_exact_mut(rollout.agents) {
+                let sum = team.iter().sum();
+                team.fill(sum);
+            }
+        }
+        if self.learning.standardise_rewards {
+            self.rewards.merge(&rewards);
+            self.rewards.apply(&mut rewards);
+        }
+        rewards
+    }
+
+    /// The critic's values of rows, `[agents, rows]`, by these parameters.
+    fn values(&self, parameters: &Tensor, seen: &Tensor) -> Result<Vec<f32>, TchError> {
+        let tensors = self.layout.split(parameters)?;
+        download(&self.layout.network(1, &tensors).forward(seen)?)
+    }
+
+    fn data(&mut self, rollout: &Rollout) -> Result<Data, LearnError> {
+        let Rollout { steps, envs, agents, obs, .. } = *rollout;
+        let (size, state) = (steps * envs, self.state);
+        let bootstrap = self.learning.time_limit == TimeLimit::Bootstrap;
+        // Steps that the time limit cut; their last moments stand behind all others.
+        let cut: Vec<usize> =
+            (0..size).filter(|&step| bootstrap && rollout.ends[step] == End::Truncated).collect();
+        let moments = size + envs;
+        let whole = moments + cut.len();
+        let observation = |row: usize, agent: usize| {
+            let (all, row) = if row < moments {
+                (&rollout.observations, row)
+            } else {
+                (&rollout.last_observations, cut[row - moments])
+            };
+            &all[(row * agents + agent) * obs..][..obs]
+        };
+        let observations = self.inputs(agents, whole, observation)?;
+        let seen = match self.critic {
+            Critic::Own => observations.shallow_clone(),
+            Critic::Central => self.inputs(agents, whole, |row, _| {
+                let (all, row) = if row < moments {
+                    (&rollout.state, row)
+                } else {
+                    (&rollout.last_state, cut[row - moments])
+                };
+                &all[row * state..][..state]
+            })?,
+        };
+        let (own, following) = no_grad(|| -> Result<_, TchError> {
+            let own = self.values(&self.online, &seen)?;
+            let following = self.target.as_ref().map(|target| self.values(target, &seen));
+            Ok((own, following.transpose()?))
+        })?;
+        let following = following.as_ref().unwrap_or(&own);
+        let rewards = self.learned_rewards(rollout);
+        let mut returns = vec![0.0_f32; agents * size];
+        let mut advantages = returns.clone();
+        let (mut lane, mut values) = (vec![0.0; steps], vec![0.0; steps + 1]);
+        let (mut ended, mut out) = (vec![None; steps], vec![0.0; steps]);
+        for agent in 0..agents {
+            let mut last = moments;
+            // Where each cut step's last moment stands.
+            let mut after = vec![0.0; size];
+            for &step in &cut {
+                after[step] = f64::from(following[agent * whole + last]);
+                last += 1;
+            }
+            for env in 0..envs {
+                for t in 0..=steps {
+                    values[t] = f64::from(following[agent * whole + t * envs + env]);
+                }
+                for t in 0..steps {
+                    let step = t * envs + env;
+                    lane[t] = f64::from(rewards[step * agents + agent]);
+                    ended[t] = rollout.ends[step].is_over().then_some(after[step]);
+                }
+                self.learning.estimator.returns(
+                    self.learning.gamma,
+                    &lane,
+                    &values,
+                    &ended,
+                    &mut out,
+                );
+                for t in 0..steps {
+                    let step = t * envs + env;
+                    returns[agent * size + step] = out[t] as f32;
+                    advantages[agent * size + step] =
+                        (out[t] - f64::from(own[agent * whole + step])) as f32;
+                }
+            }
+        }
+        if self.learning.standardise_advantages {
+            standardise(&mut advantages);
+        }
+        let (mut taken, mut masks) = (vec![0; agents * size], Vec::new());
+        for t in 0..steps {
+            let Actions::Discrete(step) = rollout.actions_at(t) else {
+                return Err(LearnError::Other("the rollout has continuous actions".to_owned()));
+            };
+            for (row, &action) in step.iter().enumerate() {
+                taken[row % agents * size + t * envs + row / agents] = i64::from(action);
+            }
+        }
+        if self.learning.masks == Masks::Use {
+            for agent in 0..agents {
+                for row in 0..size {
+                    let open = &rollout.masks[(row * agents + agent) * self.actions..];
+                    let open = open[..self.actions].iter();
+                    masks.extend(open.map(|&open| if open { 0.0 } else { FORBIDDEN }));
+                }
+            }
+        }
+        let (agents, rows) = (agents as i64, size as i64);
+        let masks = (!masks.is_empty())
+            .then(|| upload(&masks, &[agents, rows, self.actions as i64], self.device))
+            .transpose()?;
+        let mut data = Data {
+            observations: observations.f_narrow(1, 0, rows)?.f_contiguous()?,
+            seen: seen.f_narrow(1, 0, rows)?.f_contiguous()?,
+            masks,
+            taken: upload_indices(&taken, &[agents, rows, 1], self.device)?,
+            before: Tensor::new(),
+            advantages: upload(&advantages, &[agents, rows], self.device)?,
+            returns: upload(&returns, &[agents, rows], self.device)?,
+        };
+        data.before = no_grad(|| {
+            let tensors = self.layout.split(&self.online)?;
+            let all = self.log_probabilities(&tensors, &data)?;
+            all.f_gather(-1, &data.taken, false)?.f_squeeze_dim(-1)
+        })?;
+        Ok(data)
+    }
+
+    /// Logarithms of all actions' probabilities, `[agents, rows, actions]`.
+    fn log_probabilities(&self, tensors: &[Tensor], data: &Data) -> Result<Tensor, TchError> {
+        let logits = self.layout.network(0, tensors).forward(&data.observations)?;
+        let logits = match &data.masks {
+            Some(masks) => logits.f_add(masks)?,
+            None => logits,
+        };
+        logits.f_log_softmax(-1, Kind::Float)
+    }
+
+    fn loss(&self, data: &Data) -> Result<Loss, TchError> {
+        let tensors = self.layout.split(&self.online)?;
+        let all = self.log_probabilities(&tensors, data)?;
+        let log = all.f_gather(-1, &data.taken, false)?.f_squeeze_dim(-1)?;
+        let gain = match self.passes.ratio {
+            Some(share) => {
+                let ratio = log.f_sub(&data.before)?.f_exp()?;
+                let free = ratio.f_mul(&data.advantages)?;
+                let cut = ratio.f_clamp(1.0 - share, 1.0 + share)?.f_mul(&data.advantages)?;
+                free.f_minimum(&cut)?
+            }
+            None => log.f_mul(&data.advantages)?,
+        };
+        let policy = gain.f_mean(Kind::Float)?.f_neg()?;
+        let surprise = all.f_exp()?.f_mul(&all)?;
+        let entropy =
+            surprise.f_sum_dim_intlist(&[-1_i64][..], false, Kind::Float)?.f_mean(Kind::Float)?;
+        let entropy = entropy.f_neg()?;
+        let values = self.layout.network(1, &tensors).forward(&data.seen)?.f_squeeze_dim(-1)?;
+        let value = values.f_sub(&data.returns)?.f_square()?.f_mean(Kind::Float)?;
+        let whole = policy
+            .f_add(&value.f_mul_scalar(self.learning.value_weight)?)?
+            .f_sub(&entropy.f_mul_scalar(self.learning.entropy)?)?;
+        Ok(Loss { whole, policy, value, entropy })
+    }
+
+    /// Numbers `0..rows`, shuffled by the streams, whatever libtorch's own generator would do.
+    fn shuffled(&self, rows: usize) -> Vec<i64> {
+        // Every pass has an address of its own, so that a checkpoint need not hold a position.
+        let mut rng = self.streams.at(Purpose::Learn, 0, self.updates as u32);
+        let mut order: Vec<i64> = (0..rows as i64).collect();
+        for at in (1..rows).rev() {
+            order.swap(at, below(&mut rng, at as u32 + 1) as usize);
+        }
+        order
+    }
+
+    fn update(&mut self, rollout: &Rollout) -> Result<Report, LearnError> {
+        let data = self.data(rollout)?;
+        self.adam.rate = self.learning.rate * self.learning.decay.at(self.steps, self.total_steps);
+        let rows = rollout.steps * rollout.envs;
+        let Passes { epochs, minibatches, .. } = self.passes;
+        let size = rows.div_ceil(minibatches);
+        let (mut norms, mut last) = (0.0, None);
+        let first = self.updates;
+        for _ in 0..epochs {
+            let order = if minibatches > 1 { self.shuffled(rows) } else { Vec::new() };
+            for number in 0..minibatches {
+                let part = match order.get(number * size..rows.min((number + 1) * size)) {
+                    Some(rows) if !rows.is_empty() => {
+                        let rows = upload_indices(rows, &[rows.len() as i64], self.device)?;
+                        Some(data.part(&rows)?)
+                    }
+                    _ if minibatches > 1 => continue,
+                    _ => None,
+                };
+                let loss = self.loss(part.as_ref().unwrap_or(&data))?;
+                let (_, norm) = self.adam.step(&mut self.online, &loss.whole, self.updates)?;
+                self.updates += 1;
+                if let (Some(target), Some(how)) = (&mut self.target, self.learning.target) {
+                    how.follow(target, &self.online, self.updates)?;
+                }
+                norms += norm;
+                last = Some(loss);
+            }
+        }
+        let mut values = vec![("rate", self.adam.rate)];
+        if let Some(Loss { policy, value, entropy, .. }) = last {
+            for (name, part) in
+                [("policy_loss", policy), ("value_loss", value), ("entropy", entropy)]
+            {
+                values.push((name, part.f_double_value(&[])?));
+            }
+            values.push(("gradient_norm", norms / (self.updates - first) as f64));
+        }
+        values.push(("updates", self.updates as f64));
+        Ok(Report { values })
+    }
+
+    fn refresh(&mut self) -> Result<(), LearnError> {
+        let flat = download(&self.online)?;
+        self.actor.fill(&flat[..self.forms[0].size()])
+    }
+}
+
+/// Brings numbers to mean 0 and deviation 1.
+fn standardise(values: &mut [f32]) {
+    let count = values.len() as f64;
+    let mean = values.iter().map(|&value| f64::from(value)).sum::<f64>() / count;
+    let square = values.iter().map(|&value| (f64::from(value) - mean).powi(2)).sum::<f64>();
+    let deviation = (square / count).sqrt() + 1e-8;
+    values.iter_mut().for_each(|value| *value = ((f64::from(*value) - mean) / deviation) as f32);
+}
+
+impl Policy for PolicyLearner {
+    fn act(
+        &mut self,
+        view: &View<'_>,
+        rngs: &mut LaneRngs,
+        actions: &mut ActionBuffer,
+    ) -> Result<(), PolicyError> {
+        self.actor.act(view, rngs, actions)
+    }
+
+    fn fork(&self) -> Box<dyn Policy> {
+        self.actor.fork()
+    }
+}
+
+impl Learner for PolicyLearner {
+    fn rollout_steps(&self) -> usize {
+        self.learning.rollout
+    }
+
+    fn learn(&mut self, rollout: &Rollout) -> Result<Report, LearnError> {
+        let obs = self.forms[0].widths[0] - if self.identify { rollout.agents } else { 0 };
+        rollout.check(rollout.agents, obs, self.actions, self.updates)?;
+        if self.critic == Critic::Central && rollout.state_size != self.state {
+            let (what, expected, found) = ("state length", self.state, rollout.state_size);
+            return Err(LearnError::Shape { what, expected, found });
+        }
+        let online = copy(&self.online)?;
+        let target = self.target.as_ref().map(copy).transpose()?;
+        let before = (self.adam.duplicate()?, self.rewards, self.steps, self.updates);
+        self.steps += (rollout.steps * rollout.envs) as u64;
+        match self.update(rollout) {
+            Ok(report) => {
+                self.refresh()?;
+                Ok(report)
+            }
+            Err(error) => {
+                no_grad(|| self.online.f_copy_(&online))?;
+                self.target = target;
+                (self.adam, self.rewards, self.steps, self.updates) = before;
+                Err(error)
+            }
+        }
+    }
+
+    fn policy(&self, greedy: bool) -> Result<Box<dyn Policy>, LearnError> {
+        let mut actor = self.actor.clone();
+        actor.choice = choice(&self.learning, greedy);
+        Ok(Box::new(actor))
+    }
+
+    fn save(&self) -> Result<Checkpoint, LearnError> {
+        let mut checkpoint = Checkpoint::default();
+        let target = self.target.as_ref().map(|target| ("target", target));
+        for (name, tensor) in std::iter::once(("online", &self.online)).chain(target) {
+            let values = download(tensor)?;
+            checkpoint.put_f32(name, &[values.len()], values);
+        }
+        self.adam.save("adam", &mut checkpoint)?;
+        let rewards = self.rewards.numbers();
+        checkpoint.put_f64("rewards", &[rewards.len()], rewards);
+        checkpoint.put_i64("counters", vec![self.steps as i64, self.updates as i64]);
+        Ok(checkpoint)
+    }
+
+    fn load(&mut self, checkpoint: &Checkpoint) -> Result<(), LearnError> {
+        let size = self.online.numel();
+        let online = leaf(checkpoint.f32("online", &[size])?, self.device)?;
+        let target = match self.target {
+            Some(_) => {
+                Some(upload(checkpoint.f32("target", &[size])?, &[size as i64], self.device)?)
+            }
+            None => None,
+        };
+        let adam = self.adam.load("adam", checkpoint)?;
+        let rewards = Running::from_numbers(checkpoint.f64("rewards", &[3])?)
+            .ok_or_else(|| LearnError::Checkpoint("`rewards` must have three entries".into()))?;
+        let &[steps, updates] = checkpoint.i64("counters")? else {
+            return Err(LearnError::Checkpoint("`counters` must have two entries".into()));
+        };
+        (self.online, self.target, self.adam, self.rewards) = (online, target, adam, rewards);
+        (self.steps, self.updates) = (steps as u64, updates as u64);
+        self.refresh()
+    }
+
+    fn parameters(&self) -> Result<Checkpoint, LearnError> {
+        let mut checkpoint = Checkpoint::default();
+        let flat = download(&self.online)?;
+        let [actor, critic] = &self.forms;
+        let (own, rest) = flat.split_at(actor.size());
+        actor.write(own, "agent", &mut checkpoint);
+        critic.write(rest, "critic", &mut checkpoint);
+        Ok(checkpoint)
+    }
+}
