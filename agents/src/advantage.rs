@@ -45,7 +45,7 @@ impl Estimator {
                 }
             }
             Self::Steps(count) => {
-                for t in 0..steps {
+                for (t, out) in out.iter_mut().enumerate().take(steps) {
                     let (mut sum, mut discount, mut at) = (0.0, 1.0, t);
                     loop {
                         sum += discount * rewards[at];
@@ -55,7 +55,7 @@ impl Estimator {
                         }
                         at += 1;
                     }
-                    out[t] = sum + discount * next(at);
+                    *out = sum + discount * next(at);
                 }
             }
         }

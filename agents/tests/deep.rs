@@ -308,6 +308,7 @@ fn each_learner_solves_a_small_task() {
     let network = NetworkConfig::default();
     let config = Foraging::task(TASK, Mode::Clean);
     let policy = ActorCritic { gamma: 0.95, rate: 2e-3, ..ActorCritic::default() };
+    let plain = ActorCritic { rollout: 5, ..policy.clone() };
     // Instances and environment steps: on-policy learners collect from many at once.
     let factories: [(Box<dyn AgentFactory>, usize, u64); 7] = [
         (Box::new(Iql { network: network.clone(), learning: learning.clone() }), 16, 30_000),
@@ -317,8 +318,8 @@ fn each_learner_solves_a_small_task() {
             16,
             30_000,
         ),
-        (Box::new(Ia2c { network: network.clone(), learning: policy.clone() }), 64, 150_000),
-        (Box::new(Maa2c { network: network.clone(), learning: policy.clone() }), 64, 150_000),
+        (Box::new(Ia2c { network: network.clone(), learning: plain.clone() }), 32, 150_000),
+        (Box::new(Maa2c { network, learning: plain }), 32, 150_000),
         (Box::new(Ippo { learning: policy.clone(), ..Ippo::default() }), 64, 60_000),
         (Box::new(Mappo { learning: policy, ..Mappo::default() }), 64, 60_000),
     ];

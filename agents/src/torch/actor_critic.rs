@@ -395,12 +395,10 @@ impl PolicyLearner {
         let (mut lane, mut values) = (vec![0.0; steps], vec![0.0; steps + 1]);
         let (mut ended, mut out) = (vec![None; steps], vec![0.0; steps]);
         for agent in 0..agents {
-            let mut last = moments;
-            // Where each cut step's last moment stands.
+            // What followed each step that was cut; 0 after all others.
             let mut after = vec![0.0; size];
-            for &step in &cut {
+            for (last, &step) in (moments..).zip(&cut) {
                 after[step] = f64::from(following[agent * whole + last]);
-                last += 1;
             }
             for env in 0..envs {
                 for t in 0..=steps {
@@ -418,11 +416,11 @@ impl PolicyLearner {
                     &ended,
                     &mut out,
                 );
-                for t in 0..steps {
+                for (t, &value) in out.iter().enumerate() {
                     let step = t * envs + env;
-                    returns[agent * size + step] = out[t] as f32;
+                    returns[agent * size + step] = value as f32;
                     advantages[agent * size + step] =
-                        (out[t] - f64::from(own[agent * whole + step])) as f32;
+                        (value - f64::from(own[agent * whole + step])) as f32;
                 }
             }
         }
@@ -515,43 +513,42 @@ impl PolicyLearner {
         order
     }
 
+    /// One update on these rows; gives the loss and the gradient's norm.
+    fn step(&mut self, data: &Data) -> Result<(Loss, f64), LearnError> {
+        let loss = self.loss(data)?;
+        let (_, norm) = self.adam.step(&mut self.online, &loss.whole, self.updates)?;
+        self.updates += 1;
+        if let (Some(target), Some(how)) = (&mut self.target, self.learning.target) {
+            how.follow(target, &self.online, self.updates)?;
+        }
+        Ok((loss, norm))
+    }
+
     fn update(&mut self, rollout: &Rollout) -> Result<Report, LearnError> {
         let data = self.data(rollout)?;
         self.adam.rate = self.learning.rate * self.learning.decay.at(self.steps, self.total_steps);
         let rows = rollout.steps * rollout.envs;
         let Passes { epochs, minibatches, .. } = self.passes;
-        let size = rows.div_ceil(minibatches);
-        let (mut norms, mut last) = (0.0, None);
-        let first = self.updates;
+        let mut done = Vec::new();
         for _ in 0..epochs {
-            let order = if minibatches > 1 { self.shuffled(rows) } else { Vec::new() };
-            for number in 0..minibatches {
-                let part = match order.get(number * size..rows.min((number + 1) * size)) {
-                    Some(rows) if !rows.is_empty() => {
-                        let rows = upload_indices(rows, &[rows.len() as i64], self.device)?;
-                        Some(data.part(&rows)?)
-                    }
-                    _ if minibatches > 1 => continue,
-                    _ => None,
-                };
-                let loss = self.loss(part.as_ref().unwrap_or(&data))?;
-                let (_, norm) = self.adam.step(&mut self.online, &loss.whole, self.updates)?;
-                self.updates += 1;
-                if let (Some(target), Some(how)) = (&mut self.target, self.learning.target) {
-                    how.follow(target, &self.online, self.updates)?;
-                }
-                norms += norm;
-                last = Some(loss);
+            if minibatches == 1 {
+                done.push(self.step(&data)?);
+                continue;
+            }
+            for rows in self.shuffled(rows).chunks(rows.div_ceil(minibatches).max(1)) {
+                let rows = upload_indices(rows, &[rows.len() as i64], self.device)?;
+                done.push(self.step(&data.part(&rows)?)?);
             }
         }
         let mut values = vec![("rate", self.adam.rate)];
-        if let Some(Loss { policy, value, entropy, .. }) = last {
+        if let Some((Loss { policy, value, entropy, .. }, _)) = done.last() {
             for (name, part) in
                 [("policy_loss", policy), ("value_loss", value), ("entropy", entropy)]
             {
                 values.push((name, part.f_double_value(&[])?));
             }
-            values.push(("gradient_norm", norms / (self.updates - first) as f64));
+            let norms: f64 = done.iter().map(|(_, norm)| norm).sum();
+            values.push(("gradient_norm", norms / done.len() as f64));
         }
         values.push(("updates", self.updates as f64));
         Ok(Report { values })
@@ -569,7 +566,9 @@ fn standardise(values: &mut [f32]) {
     let mean = values.iter().map(|&value| f64::from(value)).sum::<f64>() / count;
     let square = values.iter().map(|&value| (f64::from(value) - mean).powi(2)).sum::<f64>();
     let deviation = (square / count).sqrt() + 1e-8;
-    values.iter_mut().for_each(|value| *value = ((f64::from(*value) - mean) / deviation) as f32);
+    for value in values {
+        *value = ((f64::from(*value) - mean) / deviation) as f32;
+    }
 }
 
 impl Policy for PolicyLearner {
