@@ -876,7 +876,8 @@ mod tests {
     }
 
     impl Plugin for Weather {
-        fn build(&self, world: &mut World, step: &mut Schedule, _settle: &mut Schedule) {
+        fn build(&self, world: &mut World, stages: &mut Stages) {
+            let step = &mut stages.step;
             world.insert_resource(Wind(self.wind));
             for frame in 0..15 {
                 step.add_systems(blow.in_set(AfterFrame(frame)));
