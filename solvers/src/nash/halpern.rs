@@ -92,7 +92,7 @@ impl Halpern {
         mut observe: impl FnMut(Progress),
     ) -> Result<Solution, SolveError> {
         self.check(game)?;
-        check_tolerance(INFO.name, self.tolerance)?;
+        INFO.within("tolerance", self.tolerance, 0.0.., "0 or more")?;
         let (payoffs, _) = matrices(INFO.name, game)?;
         let saddle = Saddle::new(payoffs);
         let mut iteration = Iteration::new(&saddle);
@@ -130,21 +130,6 @@ impl Halpern {
         solution.residual = Some(last.residual);
         Ok(solution)
     }
-}
-
-/// # Errors
-///
-/// [`SolveError::Parameter`] unless the tolerance is a number from 0 on.
-pub(super) fn check_tolerance(solver: &'static str, tolerance: f64) -> Result<(), SolveError> {
-    if tolerance >= 0.0 {
-        return Ok(());
-    }
-    Err(SolveError::Parameter {
-        solver,
-        parameter: "tolerance",
-        value: tolerance,
-        range: "0 or more",
-    })
 }
 
 struct Iteration<'a> {

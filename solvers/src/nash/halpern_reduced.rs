@@ -4,7 +4,6 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::bimatrix::matrices;
-use super::halpern::check_tolerance;
 use super::saddle::{Point, Progress, Saddle, distance_squared, squared};
 use crate::game::NormalForm;
 use crate::linear::add_multiple;
@@ -112,7 +111,7 @@ impl VarianceReducedHalpern {
         mut observe: impl FnMut(Progress),
     ) -> Result<Solution, SolveError> {
         self.check(game)?;
-        check_tolerance(INFO.name, self.tolerance)?;
+        INFO.within("tolerance", self.tolerance, 0.0.., "0 or more")?;
         if self.products.is_nan() {
             return Err(SolveError::Parameter {
                 solver: INFO.name,

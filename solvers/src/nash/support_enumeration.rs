@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::bimatrix::{Polytopes, matrices};
-use super::supports::{among, members, of_size, sizes};
+use super::supports::{among, check_actions, members, of_size, sizes};
 use crate::game::NormalForm;
 use crate::linear::dictionary::{MOST_WORDS, Polytope, at_width, words_for};
 use crate::linear::face::point_inside;
@@ -55,9 +55,6 @@ static INFO: SolverInfo = SolverInfo {
         about: "pairs of supports to look at before giving up (default 20000000)",
     }],
 };
-
-/// Supports are masks of one machine word.
-const MOST_ACTIONS: usize = 63;
 
 /// One player's side: the polytope of that player's strategies, whose rows are the other player's
 /// actions.
@@ -159,12 +156,7 @@ impl Solver for SupportEnumeration {
         self.check(game)?;
         let (a, b) = matrices(INFO.name, game)?;
         let (m, n) = a.dim();
-        let too_large =
-            |what, size, limit| SolveError::TooLarge { solver: INFO.name, what, size, limit };
-        if m.max(n) > MOST_ACTIONS {
-            let limit = MOST_ACTIONS as u64;
-            return Err(too_large("actions of one player", m.max(n) as u64, limit));
-        }
+        check_actions(INFO.name, game)?;
         let polytopes = Polytopes::new(a, b);
         let (row, column) = (Side::new(&polytopes.row), Side::new(&polytopes.column));
         let mut pairs = 0;
@@ -175,7 +167,12 @@ impl Solver for SupportEnumeration {
                 for chosen in of_size(candidates.count_ones() as usize, size[1]) {
                     pairs += 1;
                     if pairs > self.max_pairs {
-                        return Err(too_large("pairs of supports", pairs, self.max_pairs));
+                        return Err(SolveError::TooLarge {
+                            solver: INFO.name,
+                            what: "pairs of supports",
+                            size: pairs,
+                            limit: self.max_pairs,
+                        });
                     }
                     let columns = among(candidates, chosen);
                     if column.undominated(columns) & rows != rows {

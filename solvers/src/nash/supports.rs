@@ -1,5 +1,25 @@
 //! Sets of actions: in which order supports are looked at.
 
+use crate::game::NormalForm;
+use crate::solution::SolveError;
+
+/// Supports are masks of one machine word.
+const MOST_ACTIONS: usize = 63;
+
+/// Refuses games whose supports do not fit.
+pub(crate) fn check_actions(solver: &'static str, game: &NormalForm) -> Result<(), SolveError> {
+    let most = game.shape().iter().copied().max().unwrap_or(0);
+    if most > MOST_ACTIONS {
+        return Err(SolveError::TooLarge {
+            solver,
+            what: "actions of one player",
+            size: most as u64,
+            limit: MOST_ACTIONS as u64,
+        });
+    }
+    Ok(())
+}
+
 /// The subsets of `0..n` with `size` elements as bit masks, in the order of their numbers.
 ///
 /// `n` is at most 63.

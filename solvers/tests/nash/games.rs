@@ -1,7 +1,8 @@
 //! Games with known equilibria (sources in the catalogue), and random ones.
 
 use gambol_solvers::game::NormalForm;
-use gambol_solvers::seed::{Purpose, Streams, below, unit_f64};
+use gambol_solvers::game::generate::Generator;
+use gambol_solvers::seed::Streams;
 use ndarray::{Array2, ArrayD, IxDyn, array};
 
 pub(crate) fn bimatrix(a: &Array2<f64>, b: &Array2<f64>) -> NormalForm {
@@ -94,18 +95,12 @@ pub(crate) fn mckelvey_mclennan() -> NormalForm {
 
 /// A random bimatrix game with payoffs uniform in `[0, 1)`.
 pub(crate) fn uniform(index: u32, rows: usize, columns: usize) -> NormalForm {
-    let mut rng = Streams::new(17).at(Purpose::Generate, index, 0);
-    let mut matrix = || Array2::from_shape_simple_fn((rows, columns), || unit_f64(&mut rng));
-    bimatrix(&matrix(), &matrix())
+    let family = Generator::Uniform { actions: vec![rows, columns], low: 0.0, high: 1.0 };
+    family.generate(Streams::new(17), index).unwrap()
 }
 
 /// A random bimatrix game with integer payoffs in `-bound..=bound`.
-pub(crate) fn integer(index: u32, rows: usize, columns: usize, bound: u32) -> NormalForm {
-    let mut rng = Streams::new(18).at(Purpose::Generate, index, 0);
-    let mut matrix = || {
-        Array2::from_shape_simple_fn((rows, columns), || {
-            f64::from(below(&mut rng, 2 * bound + 1)) - f64::from(bound)
-        })
-    };
-    bimatrix(&matrix(), &matrix())
+pub(crate) fn integer(index: u32, rows: usize, columns: usize, bound: i32) -> NormalForm {
+    let family = Generator::Integer { actions: vec![rows, columns], low: -bound, high: bound };
+    family.generate(Streams::new(18), index).unwrap()
 }

@@ -11,6 +11,7 @@ use gambol_solvers::nash::polynomial::Polynomial;
 use gambol_solvers::nash::support_enumeration::SupportEnumeration;
 use gambol_solvers::seed::Streams;
 use gambol_solvers::solution::{Profile, SolveOptions, Solver, Stop};
+use ndarray::{ArrayD, Dimension, IxDyn};
 
 /// Game `index` of the thousand: all 49 pairs of sizes take turns.
 fn game(index: u32) -> NormalForm {
@@ -185,4 +186,44 @@ fn more_players() {
         let nearest = profiles.iter().map(|profile| profile.distance(&limit.profile));
         assert!(nearest.fold(f64::INFINITY, f64::min) < 1e-3, "{}: {limit:?}", game.title());
     }
+}
+
+#[test]
+fn odd_shapes_and_ties() {
+    let game = |shape: &[usize], payoff: &dyn Fn(usize, &[usize]) -> f64| {
+        let tensor = |player: usize| {
+            ArrayD::from_shape_fn(IxDyn(shape), |at| {
+                payoff(player, at.as_array_view().as_slice().unwrap())
+            })
+        };
+        NormalForm::new((0..shape.len()).map(tensor).collect()).unwrap()
+    };
+    let games = [
+        // One player with a best action, and one with two.
+        game(&[3], &|_, at| at[0] as f64),
+        game(&[3], &|_, at| [1.0, 0.0, 1.0][at[0]]),
+        // A player without a choice, and nobody with one.
+        game(&[1, 3], &|p, at| [0.5, at[1] as f64][p]),
+        game(&[1, 1, 1], &|p, _| p as f64),
+        // Nothing matters.
+        game(&[2, 2], &|_, _| 0.0),
+        game(&[2, 2, 2], &|p, _| -3.0 * p as f64),
+        // Agreement of three, and a continuum: the third player decides nothing.
+        game(&[2, 2, 2], &|_, at| f64::from(u8::from(at[0] == at[1] && at[1] == at[2]))),
+        game(&[2, 2, 2], &|_, at| f64::from(u8::from(at[0] == at[1]))),
+    ];
+    for game in &games {
+        for config in SolverConfig::defaults().into_iter().map(hurried) {
+            let solver = config.solver();
+            if solver.check(game).is_ok() {
+                solve(solver, game);
+            }
+        }
+    }
+    // The continuum is seen, and nothing more is claimed.
+    let all = SolveOptions::default().all();
+    let found = Polynomial::default().solve(&games[7], &all).unwrap();
+    assert_eq!(found.stop, Stop::Stalled);
+    assert!(found.equilibria.len() > 6);
+    assert_eq!(Polynomial::default().solve(&games[0], &all).unwrap().stop, Stop::Complete);
 }
