@@ -3,7 +3,7 @@
 
 use gambol_solvers::game::catalogue::{self, GAMES};
 use gambol_solvers::game::{NormalForm, nfg};
-use ndarray::{ArrayD, IxDyn};
+use ndarray::{Array2, ArrayD, IxDyn, array};
 use proptest::prelude::*;
 
 /// Both forms give back the game.
@@ -36,6 +36,90 @@ fn the_catalogue_holds_every_file_of_its_folder() {
     files.sort();
     let listed: Vec<&str> = GAMES.iter().map(|entry| entry.name).collect();
     assert_eq!(files, listed);
+}
+
+/// The small games whose equilibria other packages and the literature agree on, payoff by payoff.
+#[test]
+fn the_catalogue_has_the_games_of_the_literature() {
+    let check = |name: &str, game: &NormalForm| {
+        let found = catalogue::find(name).unwrap_or_else(|| panic!("no {name}")).game().unwrap();
+        assert_eq!(found.matrices(), game.matrices(), "{name}");
+    };
+    let zero_sum = [
+        ("matching_pennies", array![[1.0, -1.0], [-1.0, 1.0]]),
+        ("asymmetric_matching_pennies", array![[2.0, -1.0], [-1.0, 1.0]]),
+        ("zero_sum_2x3", array![[2.0, 1.0, 5.0], [-3.0, -4.0, -2.0]]),
+        ("rock_paper_scissors", array![[0.0, -1.0, 1.0], [1.0, 0.0, -1.0], [-1.0, 1.0, 0.0]]),
+        (
+            "biased_rock_paper_scissors",
+            array![[0.0, -25.0, 50.0], [25.0, 0.0, -5.0], [-50.0, 5.0, 0.0]],
+        ),
+        (
+            "rock_paper_scissors_water",
+            array![
+                [0.0, -1.0, 1.0, 0.0],
+                [1.0, 0.0, -1.0, 0.0],
+                [-1.0, 1.0, 0.0, 0.0],
+                [0.0, 0.0, 0.0, 0.0]
+            ],
+        ),
+    ];
+    for (name, own) in zero_sum {
+        check(name, &NormalForm::zero_sum(own.view()).unwrap());
+    }
+    let symmetric = [
+        ("prisoners_dilemma", array![[5.0, 0.0], [10.0, 1.0]]),
+        ("chicken_dare", array![[0.0, 4.0], [1.0, 3.0]]),
+        ("chicken", array![[0.0, -1.0], [1.0, -10.0]]),
+        ("stag_hunt", array![[4.0, 0.0], [3.0, 2.0]]),
+        ("stag_hunt_tied", array![[2.0, 0.0], [1.0, 1.0]]),
+        ("hawk_3", array![[-3.0, 4.0, 3.0], [0.0, 2.0, 2.0], [0.5, 0.8, 0.8]]),
+        ("marginal_oracle", array![[5.0, 4.0, -4.0], [-4.0, -3.0, 2.0], [-1.0, -3.0, -4.0]]),
+        ("coordination_3x3", Array2::eye(3)),
+    ];
+    for (name, own) in symmetric {
+        check(name, &NormalForm::symmetric(own.view()).unwrap());
+    }
+    let general = [
+        ("battle_of_the_sexes", array![[3.0, 0.0], [0.0, 2.0]], array![[2.0, 0.0], [0.0, 3.0]]),
+        (
+            "shapley_1964",
+            array![[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]],
+            array![[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]],
+        ),
+        (
+            "von_stengel_3x2",
+            array![[3.0, 3.0], [2.0, 5.0], [0.0, 6.0]],
+            array![[3.0, 2.0], [2.0, 6.0], [3.0, 1.0]],
+        ),
+        (
+            "shapley_1974_figure_3",
+            array![[0.0, 3.0, 0.0], [2.0, 2.0, 0.0], [3.0, 0.0, 1.0]],
+            array![[0.0, 2.0, 3.0], [3.0, 2.0, 0.0], [0.0, 0.0, 1.0]],
+        ),
+        (
+            "shapley_1974_figure_2",
+            array![[2.0, 2.0, 0.0], [0.0, 3.0, 0.0], [3.0, 0.0, 1.0]],
+            array![[3.0, 0.0, 2.0], [0.0, 3.0, 2.0], [0.0, 0.0, 1.0]],
+        ),
+        (
+            // The source minimises costs.
+            "degenerate_3x5",
+            -array![
+                [0.0, 0.0, 6.0, 0.0, 0.0],
+                [0.0, 0.0, 3.0, 2.0, 1.0],
+                [4.0, 3.0, 0.0, 0.0, 1.0]
+            ],
+            -array![
+                [3.0, 0.0, 2.0, 1.0, 0.0],
+                [0.0, 2.0, 0.0, 0.0, 4.0],
+                [4.0, 0.0, 2.0, 4.0, 4.0]
+            ],
+        ),
+    ];
+    for (name, own, other) in general {
+        check(name, &NormalForm::bimatrix(own.view(), other.view()).unwrap());
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use ndarray::{Array1, Array2, ArrayView1};
 
+use super::dense::{dots, dots_with};
 use crate::solution::SolveError;
 
 /// A player's payoffs against every joint action of the opponents, with their probabilities.
@@ -115,34 +116,80 @@ impl Exposure {
     /// The action-utility covariance `Sigma = M diag(w) M' - mu mu'` (`[actions, actions]`),
     /// computed from centred payoffs so that it is positive semidefinite to rounding.
     pub fn covariance(&self) -> Array2<f64> {
-        // Row by row rather than by a matrix product, whose kernels (and bits) depend on the CPU.
-        let actions = self.actions();
-        let mut sigma = Array2::zeros((actions, actions));
-        for a in 0..actions {
-            for b in 0..=a {
-                sigma[[a, b]] = self.covariance_of(a, b);
-                sigma[[b, a]] = sigma[[a, b]];
+        let every: Vec<usize> = (0..self.actions()).collect();
+        let mut sigma = Array2::zeros((every.len(), every.len()));
+        for some in every.chunks(4) {
+            let known = &every[..some[0] + some.len()];
+            for (&a, row) in some.iter().zip(self.covariances(some, known)) {
+                for (b, entry) in row.into_iter().enumerate() {
+                    sigma[[a, b]] = entry;
+                    sigma[[b, a]] = entry;
+                }
             }
         }
         sigma
     }
 
-    /// One entry of the covariance.
-    pub(super) fn covariance_of(&self, a: usize, b: usize) -> f64 {
-        let shared = self.centred.row(a).dot(&self.centred.row(b));
-        match &self.noise {
-            Some(noise) if a == b => shared + noise[a],
-            _ => shared,
+    /// For each of `rows` its entries of the covariance against each of `columns`.
+    pub(super) fn covariances(&self, rows: &[usize], columns: &[usize]) -> Vec<Vec<f64>> {
+        let mut found: Vec<Vec<f64>> = Vec::with_capacity(rows.len());
+        // Four rows stay in the cache while the columns stream by.
+        let (fours, rest) = rows.as_chunks::<4>();
+        for four in fours {
+            let mut entries = [const { Vec::new() }; 4];
+            for &b in columns {
+                let products = dots(self.centred_row(b), four.map(|a| self.centred_row(a)));
+                entries.iter_mut().zip(products).for_each(|(row, product)| row.push(product));
+            }
+            found.extend(entries);
         }
+        found.extend(
+            rest.iter().map(|&a| dots_with(self.centred_row(a), columns, |b| self.centred_row(b))),
+        );
+        if let Some(noise) = &self.noise {
+            for (&a, row) in rows.iter().zip(&mut found) {
+                for (&b, entry) in columns.iter().zip(row) {
+                    if a == b {
+                        *entry += noise[a];
+                    }
+                }
+            }
+        }
+        found
+    }
+
+    /// The diagonal of the covariance: what each action's payoff varies by itself.
+    pub fn variances(&self) -> Array1<f64> {
+        let noise = |a: usize| self.noise.as_ref().map_or(0.0, |noise| noise[a]);
+        (0..self.actions())
+            .map(|a| self.centred.row(a).dot(&self.centred.row(a)) + noise(a))
+            .collect()
     }
 
     /// `Sigma x` in `O(actions * states)`, without forming `Sigma`.
     pub fn covariance_times(&self, x: ArrayView1<'_, f64>) -> Array1<f64> {
-        let mut product = self.centred.dot(&self.deviations(x));
+        let every: Vec<usize> = (0..self.actions()).collect();
+        Array1::from(self.covariance_rows_times(&every, x))
+    }
+
+    /// The entries of `Sigma x` for these actions.
+    pub(super) fn covariance_rows_times(
+        &self,
+        actions: &[usize],
+        x: ArrayView1<'_, f64>,
+    ) -> Vec<f64> {
+        let deviations = self.deviations(x).to_vec();
+        let mut product = dots_with(&deviations, actions, |a| self.centred_row(a));
         if let Some(noise) = &self.noise {
-            product += &(noise * &x);
+            for (entry, &a) in product.iter_mut().zip(actions) {
+                *entry += noise[a] * x[a];
+            }
         }
         product
+    }
+
+    fn centred_row(&self, a: usize) -> &[f64] {
+        self.centred.row(a).to_slice().unwrap_or_default()
     }
 
     /// The mix's payoff deviation in each live state times the root of its weight.

@@ -19,19 +19,20 @@
 //! quadratic programs), [`fictitious_play`], [`enumerate()`], [`assess`] (the certificate).
 
 mod active_set;
+mod conditions;
+mod dense;
 mod enumerate;
 mod exposure;
 mod fictitious;
 pub(crate) mod interior;
+mod newton;
 mod respond;
-mod roots;
 mod solver;
-mod two_by_two;
 mod views;
 
 use ndarray::ArrayView1;
 
-pub use enumerate::{Enumeration, Equilibrium, enumerate};
+pub use enumerate::{Enumerated, Enumeration, Equilibrium, enumerate};
 pub use exposure::Exposure;
 pub use fictitious::{FictitiousPlay, Played, fictitious_play};
 pub use respond::{

@@ -2,7 +2,7 @@
 
 use ndarray::{Array1, ArrayView1};
 
-use super::active_set::ActiveSet;
+use super::active_set::{ActiveSet, ENTER};
 use super::exposure::Exposure;
 use super::interior;
 use crate::solution::SolveError;
@@ -30,8 +30,6 @@ pub enum Method {
 /// Up to this many actions [`Method::Auto`] forms the whole covariance.
 pub const ACTIVE_SET_ACTIONS: usize = 64;
 
-/// Actions that may enter in one round of Frank-Wolfe.
-const ENTER: usize = 32;
 /// Frank-Wolfe stops when its gap is below this share of the payoffs' spread.
 const GAP: f64 = 1e-12;
 
@@ -140,20 +138,12 @@ impl LinearTerm {
         let highest = c.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         Self { c: c - highest, curvature: gamma * free, free }
     }
-
-    fn row(&self, exposure: &Exposure, a: usize, earlier: &[usize]) -> Vec<f64> {
-        earlier
-            .iter()
-            .chain([&a])
-            .map(|&b| 2.0 * self.curvature * exposure.covariance_of(a, b))
-            .collect()
-    }
 }
 
 /// With two actions the objective is a parabola in the first one's share.
 fn two_actions(exposure: &Exposure, linear: &LinearTerm) -> Array1<f64> {
-    let (aa, ab, bb) =
-        (exposure.covariance_of(0, 0), exposure.covariance_of(0, 1), exposure.covariance_of(1, 1));
+    let sigma = exposure.covariance();
+    let (aa, ab, bb) = (sigma[[0, 0]], sigma[[0, 1]], sigma[[1, 1]]);
     let spread = (aa - 2.0 * ab + bb).max(0.0);
     let bend = 2.0 * linear.curvature * spread;
     // Slope at share 0, and at share 1 if the objective is a line.
@@ -169,12 +159,10 @@ fn two_actions(exposure: &Exposure, linear: &LinearTerm) -> Array1<f64> {
 }
 
 fn active_set(exposure: &Exposure, linear: &LinearTerm) -> (Array1<f64>, usize) {
-    let sigma = exposure.covariance();
-    let actions = exposure.actions();
-    let scale = 2.0 * linear.curvature;
-    let mut program = ActiveSet::new(scale * sigma.diag().sum() / actions as f64);
-    for a in 0..actions {
-        program.push((0..=a).map(|b| scale * sigma[[a, b]]).collect(), linear.c[a]);
+    let sigma = 2.0 * linear.curvature * exposure.covariance();
+    let mut program = ActiveSet::new(sigma.diag().sum() / exposure.actions() as f64);
+    for (a, row) in sigma.rows().into_iter().enumerate() {
+        program.push(&row.to_vec()[..=a], linear.c[a]);
     }
     program.solve();
     (Array1::from(program.point().to_vec()), program.steps())
@@ -183,8 +171,8 @@ fn active_set(exposure: &Exposure, linear: &LinearTerm) -> (Array1<f64>, usize) 
 fn frank_wolfe(exposure: &Exposure, linear: &LinearTerm) -> (Array1<f64>, usize) {
     let actions = exposure.actions();
     let scale = 2.0 * linear.curvature;
-    let diagonal: Vec<f64> = (0..actions).map(|a| scale * exposure.covariance_of(a, a)).collect();
-    let mean_diagonal = diagonal.iter().sum::<f64>() / actions as f64;
+    let diagonal = scale * exposure.variances();
+    let mean_diagonal = diagonal.sum() / actions as f64;
     let lowest = linear.c.iter().copied().fold(f64::INFINITY, f64::min);
     let tolerance = GAP * (-lowest).max(mean_diagonal);
     let value = |a: usize| linear.c[a] - 0.5 * diagonal[a];
@@ -196,23 +184,36 @@ fn frank_wolfe(exposure: &Exposure, linear: &LinearTerm) -> (Array1<f64>, usize)
     let mut entering = vec![first];
     let mut z = Array1::zeros(actions);
     loop {
-        for a in entering.drain(..) {
-            program.push(linear.row(exposure, a, &entered), linear.c[a]);
-            entered.push(a);
+        let known = entered.len();
+        entered.extend(&entering);
+        let rows = exposure.covariances(&entering, &entered);
+        for (place, (&a, mut row)) in entering.iter().zip(rows).enumerate() {
+            row.truncate(known + place + 1);
+            for entry in &mut row {
+                *entry *= scale;
+            }
+            program.push(&row, linear.c[a]);
             inside[a] = true;
         }
         program.solve();
         for (&a, &share) in entered.iter().zip(program.point()) {
             z[a] = share;
         }
-        let gradient = &linear.c - &(scale * exposure.covariance_times(z.view()));
-        let level = z.dot(&gradient);
-        entering.extend((0..actions).filter(|&a| !inside[a] && gradient[a] > level + tolerance));
-        if entering.is_empty() {
+        let outside: Vec<usize> = (0..actions).filter(|&a| !inside[a]).collect();
+        let products = exposure.covariance_rows_times(&outside, z.view());
+        let level = program.level();
+        let mut gradients: Vec<(f64, usize)> = outside
+            .iter()
+            .zip(products)
+            .map(|(&a, product)| (linear.c[a] - scale * product, a))
+            .filter(|&(gradient, _)| gradient > level + tolerance)
+            .collect();
+        if gradients.is_empty() {
             return (z, program.steps());
         }
-        entering.sort_by(|&a, &b| gradient[b].total_cmp(&gradient[a]).then(a.cmp(&b)));
-        entering.truncate(ENTER);
+        gradients.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        gradients.truncate(ENTER);
+        entering = gradients.into_iter().map(|(_, a)| a).collect();
     }
 }
 
@@ -315,8 +316,8 @@ fn frontier_mix(
     let highest = c.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let mut program = ActiveSet::new(2.0 * free * sigma.diag().sum() / actions as f64);
     for a in 0..actions {
-        let row = (0..=a).map(|b| 2.0 * free * sigma[[a, b]]).collect();
-        program.push(row, c[a] - highest);
+        let row: Vec<f64> = (0..=a).map(|b| 2.0 * free * sigma[[a, b]]).collect();
+        program.push(&row, c[a] - highest);
     }
     program.solve();
     Array1::from(program.point().to_vec()).mapv(|z| floor + free * z)

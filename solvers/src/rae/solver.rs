@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::enumerate::{Enumeration, Equilibrium, enumerate, polish};
+use super::enumerate::{Enumeration, Equilibrium, enumerate};
+use super::newton::polish;
 use super::{FictitiousPlay, RiskAversion, Tremble, Views, fictitious_play};
 use crate::game::NormalForm;
 use crate::solution::{
@@ -14,7 +15,8 @@ use crate::solution::{
 ///
 /// One answer: smooth fictitious play from even mixing, then Newton's method on the supports it
 /// ends with; what has the smaller RAE gap is returned, whatever it is.
-/// All answers: [`enumerate`], for small games.
+/// All answers: [`enumerate()`], for small games; `Stop::Stalled` says that the list need not be
+/// complete.
 /// `Solution::risk` holds gap and variances (under the tremble model), while regrets are those of
 /// any profile, without risk aversion.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -98,12 +100,14 @@ impl Solver for Rae {
         if options.all {
             let parameters = Enumeration { symmetric: self.symmetric, ..Enumeration::default() };
             let found = enumerate(&views, &risk, parameters, options.streams)?;
-            let count = found.len() as u64;
+            let stop = if found.complete { Stop::Complete } else { Stop::Stalled };
+            let iterations = found.equilibria.len() as u64;
             let equilibria = found
+                .equilibria
                 .into_iter()
-                .map(|equilibrium| solution(game, equilibrium, 0, Stop::Complete))
+                .map(|equilibrium| solution(game, equilibrium, 0, Stop::Converged))
                 .collect::<Result<_, _>>()?;
-            return Ok(Solutions { equilibria, iterations: count, stop: Stop::Complete });
+            return Ok(Solutions { equilibria, iterations, stop });
         }
         let parameters =
             FictitiousPlay { rounds: self.rounds, tolerance: self.tolerance, ..Default::default() };

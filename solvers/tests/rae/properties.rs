@@ -1,5 +1,4 @@
 //! Properties of Risk-Averse play that hold in every game.
-#![expect(clippy::unwrap_used, reason = "a failed test says where")]
 
 use gambol_solvers::game::NormalForm;
 use gambol_solvers::game::catalogue;
@@ -9,7 +8,7 @@ use gambol_solvers::rae::{
 };
 use gambol_solvers::seed::{Purpose, Streams, unit_f64};
 use gambol_solvers::solution::Profile;
-use ndarray::{Array1, Array2, ArrayView1, array};
+use ndarray::{Array1, Array2, array};
 use proptest::prelude::*;
 
 /// A random exposure, `low` to `high`, against a random mix of which some states have no weight.
@@ -33,7 +32,7 @@ fn mix(actions: usize, seed: u64) -> Array1<f64> {
 fn equilibria(game: &NormalForm, gamma: f64, tremble: Tremble) -> Vec<Profile> {
     let risk = RiskAversion::uniform(game.players(), gamma, tremble);
     let found = enumerate(&Views::new(game), &risk, Enumeration::default(), Streams::new(1));
-    found.unwrap().into_iter().map(|equilibrium| equilibrium.profile).collect()
+    found.unwrap().equilibria.into_iter().map(|equilibrium| equilibrium.profile).collect()
 }
 
 fn random_game(actions: Vec<usize>, seed: u64) -> NormalForm {
@@ -177,8 +176,8 @@ proptest! {
         let risk = RiskAversion::uniform(game.players(), gamma, Tremble::None);
         let views = Views::new(&game);
         let found = enumerate(&views, &risk, Enumeration::default(), Streams::new(2)).unwrap();
-        prop_assert!(!found.is_empty(), "existence");
-        for equilibrium in found {
+        prop_assert!(!found.equilibria.is_empty(), "existence");
+        for equilibrium in found.equilibria {
             let again = assess(&views, &equilibrium.profile, &risk).unwrap();
             prop_assert!(again.convergence() <= 1e-7);
             prop_assert!(again.gap.iter().zip(&again.bound).all(|(gap, bound)| *gap <= bound + 1e-12));
@@ -186,6 +185,189 @@ proptest! {
                 prop_assert!((again.convergence() - game.nash_conv(&equilibrium.profile)).abs() < 1e-9);
             }
         }
+    }
+}
+
+/// A random mix per player; about a quarter of the shares are zero.
+fn random_profile(shape: &[usize], seed: u64) -> Profile {
+    let mut rng = Streams::new(seed).at(Purpose::Generate, 9, 0);
+    let mix = |&actions: &usize| {
+        let mut mix: Vec<f64> =
+            (0..actions).map(|_| (unit_f64(&mut rng) - 0.25).max(0.0)).collect();
+        mix[0] += 0.1;
+        let total: f64 = mix.iter().sum();
+        mix.iter().map(|share| share / total).collect()
+    };
+    Profile::new(shape.iter().map(mix).collect())
+}
+
+fn any_shape() -> impl Strategy<Value = Vec<usize>> {
+    prop_oneof![
+        Just(vec![2, 2]),
+        Just(vec![3, 5]),
+        Just(vec![6, 4]),
+        Just(vec![2, 3, 2]),
+        Just(vec![3, 2, 2, 2]),
+    ]
+}
+
+fn any_tremble() -> impl Strategy<Value = Tremble> {
+    prop_oneof![
+        Just(Tremble::None),
+        (0.0..0.15_f64).prop_map(Tremble::Floor),
+        (0.0..0.15_f64).prop_map(Tremble::Opponent),
+    ]
+}
+
+/// The game with every payoff of player `p` sent through a function of `p` and the payoff.
+fn mapped(game: &NormalForm, f: impl Fn(usize, f64) -> f64) -> NormalForm {
+    let tensors = (0..game.players()).map(|p| game.payoff_tensor(p).mapv(|u| f(p, u))).collect();
+    NormalForm::new(tensors).unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// P1 for whatever is played: with gamma 0 the RAE gap is the regret.
+    #[test]
+    fn without_aversion_the_gap_is_the_regret(shape in any_shape(), seed: u64) {
+        let game = random_game(shape, seed);
+        let profile = random_profile(game.shape(), seed);
+        let risk = RiskAversion::uniform(game.players(), 0.0, Tremble::None);
+        let assessment = assess(&Views::new(&game), &profile, &risk).unwrap();
+        for (player, regret) in game.regret(&profile).iter().enumerate() {
+            prop_assert!((assessment.gap[player] - regret).abs() < 1e-12);
+            prop_assert!((assessment.mean[player] - game.payoffs(&profile)[player]).abs() < 1e-12);
+        }
+    }
+
+    /// P2: strict pure equilibria have no variance and no gap at any gamma.
+    #[test]
+    fn strict_pure_equilibria_are_risk_averse_equilibria(
+        shape in any_shape(), seed: u64, gamma in 0.0..50.0_f64,
+    ) {
+        let game = random_game(shape, seed);
+        let views = Views::new(&game);
+        let risk = RiskAversion::uniform(game.players(), gamma, Tremble::None);
+        let mut actions = vec![0; game.players()];
+        'profiles: loop {
+            let pure = Profile::pure(game.shape(), &actions);
+            let strict = (0..game.players()).all(|p| {
+                let payoffs = game.deviation_payoffs(p, &pure);
+                (0..payoffs.len()).all(|a| a == actions[p] || payoffs[a] < payoffs[actions[p]])
+            });
+            let assessment = assess(&views, &pure, &risk).unwrap();
+            prop_assert!(assessment.variance.iter().all(|variance| *variance <= 0.0));
+            prop_assert_eq!(strict, assessment.bound.iter().all(|bound| *bound <= 0.0));
+            for (p, action) in actions.iter_mut().enumerate() {
+                *action = (*action + 1) % game.shape()[p];
+                if *action > 0 { continue 'profiles; }
+            }
+            break;
+        }
+    }
+
+    /// P3: a zero-sum game built to have a fully mixed equilibrium in which both are indifferent to
+    /// everything the other does keeps it at every gamma, without variance.
+    #[test]
+    fn fully_mixed_zero_sum_equilibria_stay(
+        n in 2_usize..7, seed: u64, gamma in 0.0..50.0_f64, value in -3.0..3.0_f64,
+    ) {
+        let (x, y) = (mix(n, seed ^ 5), mix(n, seed ^ 6));
+        let mut rng = Streams::new(seed).at(Purpose::Generate, 10, 0);
+        let raw = Array2::from_shape_fn((n, n), |_| 10.0 * unit_f64(&mut rng) - 5.0);
+        let (rows, columns) = (raw.dot(&y), x.dot(&raw));
+        let both = x.dot(&rows);
+        // Now `M y` and `x M` are `value` everywhere.
+        let m = Array2::from_shape_fn((n, n), |(a, k)| {
+            raw[[a, k]] - rows[a] - columns[k] + both + value
+        });
+        let game = NormalForm::zero_sum(m.view()).unwrap();
+        let profile = Profile::new(vec![x.to_vec(), y.to_vec()]);
+        let risk = RiskAversion::uniform(2, gamma, Tremble::None);
+        let assessment = assess(&Views::new(&game), &profile, &risk).unwrap();
+        prop_assert!(assessment.bound.iter().all(|bound| *bound < 1e-11), "{assessment:?}");
+        prop_assert!(assessment.variance.iter().all(|variance| *variance < 1e-24));
+        prop_assert!((assessment.mean[0] - value).abs() < 1e-12);
+    }
+
+    /// P4 and P5 for whatever is played: gaps scale with the payoffs, variances with their square,
+    /// and a constant per player changes neither.
+    #[test]
+    fn gaps_scale_and_ignore_constants(
+        shape in any_shape(), seed: u64, gamma in 0.0..3.0_f64, factor in 0.1..20.0_f64,
+        tremble in any_tremble(),
+    ) {
+        let game = random_game(shape, seed);
+        let least = tremble.floor();
+        let profile = Profile::new(random_profile(game.shape(), seed).iter().map(|mix| {
+            mix.iter().map(|share| least + (1.0 - least * mix.len() as f64) * share).collect()
+        }).collect());
+        let at = |game: &NormalForm, gamma| {
+            let risk = RiskAversion::uniform(game.players(), gamma, tremble);
+            assess(&Views::new(game), &profile, &risk).unwrap()
+        };
+        let plain = at(&game, gamma);
+        let scaled = at(&mapped(&game, |_, u| factor * u), gamma / factor);
+        let shifted = at(&mapped(&game, |p, u| u + 7.0 - 20.0 * p as f64), gamma);
+        for p in 0..game.players() {
+            let near = |a: f64, b: f64| (a - b).abs() < 1e-9 * (1.0 + factor * factor);
+            prop_assert!(near(scaled.gap[p], factor * plain.gap[p]));
+            prop_assert!(near(scaled.variance[p], factor * factor * plain.variance[p]));
+            prop_assert!(near(scaled.total_variance[p], factor * factor * plain.total_variance[p]));
+            prop_assert!(near(shifted.gap[p], plain.gap[p]));
+            prop_assert!(near(shifted.variance[p], plain.variance[p]));
+            prop_assert!(near(shifted.mean[p], plain.mean[p] + 7.0 - 20.0 * p as f64));
+        }
+    }
+
+    /// P6: a term `c` that depends on the opponent's action only leaves all regrets alone, but
+    /// adds `Var c + 2 Cov(g, c)` to the variance of a mix with payoffs `g`.
+    #[test]
+    fn a_term_of_the_opponent_changes_variance_but_no_regret(
+        rows in 2_usize..6, columns in 2_usize..6, seed: u64,
+    ) {
+        let game = random_game(vec![rows, columns], seed);
+        let (own, other) = game.matrices().unwrap();
+        let term = 10.0 * mix(columns, seed ^ 7);
+        let moved = NormalForm::bimatrix((&own + &term).view(), other).unwrap();
+        let profile = random_profile(game.shape(), seed);
+        for (before, after) in game.regret(&profile).iter().zip(moved.regret(&profile)) {
+            prop_assert!((before - after).abs() < 1e-12);
+        }
+        let y = Array1::from(profile[1].clone());
+        let g = Array1::from(profile[0].clone()).dot(&own);
+        let mean = |v: &Array1<f64>| v.dot(&y);
+        let covariance = |a: &Array1<f64>, b: &Array1<f64>| mean(&(a * b)) - mean(a) * mean(b);
+        let risk = RiskAversion::uniform(2, 1.0, Tremble::None);
+        let variance = |game: &NormalForm| {
+            assess(&Views::new(game), &profile, &risk).unwrap().variance[0]
+        };
+        let added = variance(&moved) - variance(&game);
+        let expected = covariance(&term, &term) + 2.0 * covariance(&g, &term);
+        prop_assert!((added - expected).abs() < 1e-10, "{added} {expected}");
+    }
+
+    /// P9: a mix is a best response exactly if its supported actions share the largest gradient.
+    #[test]
+    fn best_responses_share_the_largest_gradient(
+        actions in 2_usize..20, states in 1_usize..12, seed: u64, gamma in 0.0..5.0_f64,
+        floor in prop_oneof![Just(0.0), 0.0..0.04_f64],
+    ) {
+        let exposure = exposure(actions, states, seed);
+        let best = best_response(&exposure, gamma, floor, Method::Auto).unwrap();
+        let gradient = exposure.gradient(gamma, best.strategy.view());
+        let largest = gradient.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        for (share, gradient) in best.strategy.iter().zip(&gradient) {
+            prop_assert!(*share <= floor + 1e-9 || *gradient >= largest - 1e-9 * (1.0 + gamma));
+        }
+        // And of another mix the gap is positive just where that fails.
+        let other = mix(actions, seed ^ 8).mapv(|p| floor + (1.0 - floor * actions as f64) * p);
+        let gradient = exposure.gradient(gamma, other.view());
+        let largest = gradient.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let uneven = gradient.iter().any(|gradient| *gradient < largest - 1e-6);
+        let missed = best.value - exposure.objective(gamma, other.view());
+        prop_assert!(missed >= -1e-10 && (!uneven || missed > 0.0));
     }
 }
 
@@ -221,6 +403,27 @@ fn a_constant_per_opponent_action_changes_risk() {
     let (plain, moved) = (response(&plain), response(&moved));
     assert!((plain[0] - 0.48).abs() < 1e-12);
     assert_eq!(moved, array![0.0, 1.0]);
+}
+
+/// P6 for equilibria: in many random games the set of RAE moves with such a term, while the Nash
+/// equilibria stay.
+#[test]
+fn a_term_of_the_opponent_moves_equilibria() {
+    let mut moved = 0;
+    for seed in 0..50 {
+        let game = random_game(vec![2, 2], seed);
+        let (own, other) = game.matrices().unwrap();
+        let term = array![4.0, 0.0];
+        let after = NormalForm::bimatrix((&own + &term).view(), other).unwrap();
+        let same = |gamma| {
+            let of = |game| equilibria(game, gamma, Tremble::Floor(0.05));
+            let (a, b) = (of(&game), of(&after));
+            a.len() == b.len() && a.iter().zip(&b).all(|(a, b)| a.distance(b) < 1e-6)
+        };
+        assert!(same(0.0), "seed {seed}");
+        moved += i32::from(!same(1.0));
+    }
+    assert!(moved > 20, "{moved} of 50");
 }
 
 /// Why total variance is not the objective: in asymmetric matching pennies it leaves no
@@ -264,32 +467,6 @@ fn total_variance_leaves_no_equilibrium() {
             assert!((best.1 - 0.2225).abs() < 1e-12 && (best.2 - 0.545).abs() < 1e-12);
         }
     }
-}
-
-/// The marginal score adds what the stand-alone score overlooks.
-#[test]
-fn the_marginal_score_finds_the_missing_action() {
-    let game = catalogue::find("marginal_oracle").unwrap().game().unwrap();
-    let risk = RiskAversion::uniform(2, 0.5, Tremble::None);
-    let views = Views::new(&game);
-    let profile = Profile::new(vec![vec![0.0, 0.5, 0.5]; 2]);
-    let exposure = views.exposure(0, &profile, Tremble::None).unwrap();
-    let sigma = exposure.covariance();
-    let alone = &exposure.mean() - &(0.5 * &sigma.diag());
-    let expected = [-8.0, -3.625, -3.625];
-    assert!(alone.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-12), "{alone}");
-    let x = ArrayView1::from(&profile[0]);
-    let marginal = exposure.gradient(0.5, x);
-    assert!(
-        marginal.iter().zip([4.0, -3.0, -3.0]).all(|(a, b)| (a - b).abs() < 1e-12),
-        "{marginal}"
-    );
-    let weights = exposure.reweighted(0.5, x);
-    assert!(weights.iter().zip([0.0, 1.0, 0.0]).all(|(a, b)| (a - b).abs() < 1e-12), "{weights}");
-    let gap = assess(&views, &profile, &risk).unwrap().gap[0];
-    assert!((gap - 2.195_266).abs() < 6e-7, "{gap}");
-    let all = Profile::pure(&[3, 3], &[0, 0]);
-    assert!(assess(&views, &all, &risk).unwrap().convergence() < 1e-12);
 }
 
 /// Payoff noise of an empirical game enters on the diagonal and favours spreading.
