@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line program")]
 
 mod command;
+mod high_risk;
 mod results;
 mod run;
 mod setup;

@@ -144,15 +144,31 @@ impl<'a> Conditions<'a> {
     }
 
     /// What the gradient at `action` is more than at the first action of the support.
+    ///
+    /// The weights `w (1 + 2 gamma (alpha - g))` sum to one where `alpha` is the expected payoff, so
+    /// the middle of the payoffs' differences may stand outside them, which makes the polynomial
+    /// vary less over a box.
     fn gain(&self, player: usize, action: usize, supports: &[Vec<usize>]) -> MultiAffine {
         let first = supports[player][0];
         let payoffs = self.views.payoffs(player);
+        let more = |state: usize| payoffs[[action, state]] - payoffs[[first, state]];
+        let seen: Vec<f64> = if self.risk.tremble == Tremble::None {
+            self.states(player, supports, |_, state| more(state))
+        } else {
+            (0..payoffs.ncols()).map(more).collect()
+        };
+        let least = seen.iter().copied().fold(f64::INFINITY, f64::min);
+        let most = seen.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let middle = Interval::point(0.5 * (least + most));
         let twice = Interval::point(2.0) * Interval::point(self.risk.gamma[player]);
         self.polynomial(player, supports, |own, state| {
             let more = Interval::point(payoffs[[action, state]])
                 - Interval::point(payoffs[[first, state]]);
-            self.ranges[player]
-                .map(|alpha| more * (Interval::point(1.0) + twice * (Interval::point(alpha) - own)))
+            self.ranges[player].map(|alpha| {
+                middle
+                    + (more - middle)
+                        * (Interval::point(1.0) + twice * (Interval::point(alpha) - own))
+            })
         })
     }
 

@@ -21,8 +21,15 @@ pub struct Equilibrium {
 pub struct Enumerated {
     /// The equilibria, in the order of their supports (smallest first) and then of their shares.
     pub equilibria: Vec<Equilibrium>,
-    /// Whether there are no others, by proof: see [`enumerate()`].
-    pub complete: bool,
+    /// The combinations of supports (one set of actions per player) that may hold others.
+    pub undecided: Vec<Vec<Vec<usize>>>,
+}
+
+impl Enumerated {
+    /// Whether there are no other equilibria, by proof: see [`enumerate()`].
+    pub fn is_complete(&self) -> bool {
+        self.undecided.is_empty()
+    }
 }
 
 /// Parameters of [`enumerate()`].
@@ -58,7 +65,7 @@ const LEAST_WIDTH: f64 = 1e-5;
 /// each player's expected payoff as one more unknown), affine in each mix and each such unknown.
 /// Their roots are isolated by subdivision with interval arithmetic: parts without a root are
 /// dropped, and Krawczyk's test proves that a part holds exactly one.
-/// If every part of every combination was decided the list is `complete`: there are no other
+/// If every part of every combination was decided the list is complete: there are no other
 /// equilibria, up to the tolerance by which an unplayed action may be worth more.
 ///
 /// It is not where equilibria form a continuum or where the Jacobian is singular at one, as at a
@@ -107,7 +114,7 @@ pub fn enumerate(
     let conditions = Conditions::new(views, risk);
     let newton = Newton { views, risk, symmetric: parameters.symmetric };
     let effort = Effort { least_width: LEAST_WIDTH, most_boxes: parameters.boxes };
-    let mut complete = true;
+    let mut undecided = Vec::new();
     for combination in 0..combinations {
         let supports = supports(views, combination, parameters.symmetric);
         if conditions.impossible(&supports, effort) {
@@ -121,26 +128,26 @@ pub fn enumerate(
         if found.doubtful.is_empty() && !found.cut_short {
             continue;
         }
-        complete = false;
         for place in &found.doubtful {
             if let Some(root) = system.nearby(place) {
                 keep(newton.above_floor(&supports, &root))?;
             }
         }
-        let supports = &supports[..if parameters.symmetric { 1 } else { supports.len() }];
+        let players = &supports[..if parameters.symmetric { 1 } else { supports.len() }];
         let mut draws = streams.at(Purpose::Solve, combination as u32, 0);
         for start in 0..=parameters.starts {
-            let rough = newton.start(supports, |_, _| {
+            let rough = newton.start(players, |_, _| {
                 // Exponential draws, normalised, are uniform on the simplex.
                 if start == 0 { 1.0 } else { -libm::log(1.0 - unit_f64(&mut draws)) }
             });
-            if let Some(profile) = newton.solve(rough, supports)? {
+            if let Some(profile) = newton.solve(rough, players)? {
                 keep(profile)?;
             }
         }
+        undecided.push(supports);
     }
     equilibria.sort_by(|a, b| order(&a.profile, &b.profile));
-    Ok(Enumerated { equilibria, complete })
+    Ok(Enumerated { equilibria, undecided })
 }
 
 /// Number of combinations of supports; of supports if all players have the same.

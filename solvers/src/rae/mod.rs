@@ -17,6 +17,7 @@
 //!
 //! One file per concept: [`Exposure`] (moments), [`best_response`] and [`min_variance`] (the
 //! quadratic programs), [`fictitious_play`], [`enumerate()`], [`assess`] (the certificate).
+//! `docs/rae.md` has definitions, algorithms and a worked example in one place.
 
 mod active_set;
 mod conditions;

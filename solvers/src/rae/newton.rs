@@ -21,12 +21,9 @@ pub(super) fn polish(
         let supports: Vec<Vec<usize>> = profile
             .iter()
             .map(|mix| {
-                let set: Vec<usize> = (0..mix.len()).filter(|&a| mix[a] > floor + dust).collect();
-                if set.is_empty() {
-                    inside(&Profile::new(vec![mix.clone()]), floor)[0].clone()
-                } else {
-                    set
-                }
+                let most =
+                    (1..mix.len()).fold(0, |most, a| if mix[a] > mix[most] { a } else { most });
+                (0..mix.len()).filter(|&a| a == most || mix[a] > floor + dust).collect()
             })
             .collect();
         let start = newton.start(&supports, |player, a| profile[player][a] - floor);
@@ -38,15 +35,6 @@ pub(super) fn polish(
         }
     }
     Ok(best)
-}
-
-/// Actions above the floor, per player; the first action where the floor leaves one mix only.
-fn inside(profile: &Profile, floor: f64) -> Vec<Vec<usize>> {
-    let of = |mix: &Vec<f64>| -> Vec<usize> {
-        let set: Vec<usize> = (0..mix.len()).filter(|&a| mix[a] > floor + 1e-9).collect();
-        if set.is_empty() { vec![0] } else { set }
-    };
-    profile.iter().map(of).collect()
 }
 
 /// The conditions that on every support all gradients are equal.
@@ -74,7 +62,10 @@ impl Newton<'_> {
                 let total: f64 = drawn.iter().sum();
                 let mut mix = vec![floor; actions];
                 for (&a, drawn) in support.iter().zip(&drawn) {
-                    mix[a] += (1.0 - floor * actions as f64) * drawn / total;
+                    // No mass above the floor at all: any proportions do.
+                    let share =
+                        if total > 0.0 { drawn / total } else { 1.0 / support.len() as f64 };
+                    mix[a] += (1.0 - floor * actions as f64) * share;
                 }
                 mix
             })

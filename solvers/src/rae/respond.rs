@@ -1,6 +1,6 @@
 //! The mean-variance best response: a concave quadratic program on the floored simplex.
 
-use ndarray::{Array1, ArrayView1};
+use ndarray::{Array1, Array2};
 
 use super::active_set::{ActiveSet, ENTER};
 use super::exposure::Exposure;
@@ -96,7 +96,9 @@ pub fn best_response(
             });
         }
         Method::ClosedForm => (two_actions(exposure, &linear), 0),
-        Method::ActiveSet | Method::Auto => active_set(exposure, &linear),
+        Method::ActiveSet | Method::Auto => {
+            active_set(&(2.0 * linear.curvature * exposure.covariance()), &linear.c)
+        }
         Method::InteriorPoint => interior::simplex(exposure, &linear)?,
         Method::FrankWolfe => frank_wolfe(exposure, &linear),
     };
@@ -158,11 +160,11 @@ fn two_actions(exposure: &Exposure, linear: &LinearTerm) -> Array1<f64> {
     Array1::from(vec![share, 1.0 - share])
 }
 
-fn active_set(exposure: &Exposure, linear: &LinearTerm) -> (Array1<f64>, usize) {
-    let sigma = 2.0 * linear.curvature * exposure.covariance();
-    let mut program = ActiveSet::new(sigma.diag().sum() / exposure.actions() as f64);
-    for (a, row) in sigma.rows().into_iter().enumerate() {
-        program.push(&row.to_vec()[..=a], linear.c[a]);
+/// The maximum of `c . z - z' Q z / 2` over the simplex, and the steps to it.
+fn active_set(q: &Array2<f64>, c: &Array1<f64>) -> (Array1<f64>, usize) {
+    let mut program = ActiveSet::new(q.diag().sum() / c.len() as f64);
+    for (a, row) in q.rows().into_iter().enumerate() {
+        program.push(&row.to_vec()[..=a], c[a]);
     }
     program.solve();
     (Array1::from(program.point().to_vec()), program.steps())
@@ -302,23 +304,12 @@ pub fn min_variance(
 }
 
 /// The mix that maximises `tau x . mu - x' Sigma x`.
-fn frontier_mix(
-    exposure: &Exposure,
-    sigma: &ndarray::Array2<f64>,
-    tau: f64,
-    floor: f64,
-) -> Array1<f64> {
+fn frontier_mix(exposure: &Exposure, sigma: &Array2<f64>, tau: f64, floor: f64) -> Array1<f64> {
     let actions = exposure.actions();
     let free = (1.0 - floor * actions as f64).max(0.0);
     let base = Array1::from_elem(actions, floor);
-    let mean: ArrayView1<'_, f64> = exposure.mean();
-    let c = tau * &mean - 2.0 * sigma.dot(&base);
+    let c = tau * &exposure.mean() - 2.0 * exposure.covariance_times(base.view());
     let highest = c.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let mut program = ActiveSet::new(2.0 * free * sigma.diag().sum() / actions as f64);
-    for a in 0..actions {
-        let row: Vec<f64> = (0..=a).map(|b| 2.0 * free * sigma[[a, b]]).collect();
-        program.push(&row, c[a] - highest);
-    }
-    program.solve();
-    Array1::from(program.point().to_vec()).mapv(|z| floor + free * z)
+    let (z, _) = active_set(&(2.0 * free * sigma), &(c - highest));
+    z.mapv(|z| floor + free * z)
 }

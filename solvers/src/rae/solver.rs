@@ -100,7 +100,7 @@ impl Solver for Rae {
         if options.all {
             let parameters = Enumeration { symmetric: self.symmetric, ..Enumeration::default() };
             let found = enumerate(&views, &risk, parameters, options.streams)?;
-            let stop = if found.complete { Stop::Complete } else { Stop::Stalled };
+            let stop = if found.is_complete() { Stop::Complete } else { Stop::Stalled };
             let iterations = found.equilibria.len() as u64;
             let equilibria = found
                 .equilibria

@@ -16,8 +16,9 @@ fn random_game(actions: Vec<usize>, seed: u32) -> NormalForm {
 /// The profiles, and whether the list is complete.
 fn equilibria(views: &Views, risk: &RiskAversion) -> (Vec<Profile>, bool) {
     let found = enumerate(views, risk, Enumeration::default(), Streams::new(5)).unwrap();
+    let complete = found.is_complete();
     let profiles = found.equilibria.into_iter().map(|equilibrium| equilibrium.profile);
-    (profiles.collect(), found.complete)
+    (profiles.collect(), complete)
 }
 
 /// In 2x2 games with a floor and aversion best responses are unique and continuous, so equilibria
@@ -130,7 +131,9 @@ fn nothing_that_a_search_from_a_grid_finds_is_missing() {
                 points = points
                     .into_iter()
                     .flat_map(|head: Vec<Vec<f64>>| {
-                        mixes.iter().map(move |mix| [head.as_slice(), std::slice::from_ref(mix)].concat())
+                        mixes
+                            .iter()
+                            .map(move |mix| [head.as_slice(), std::slice::from_ref(mix)].concat())
                     })
                     .collect();
             }

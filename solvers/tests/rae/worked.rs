@@ -6,9 +6,10 @@
 
 use gambol_solvers::game::NormalForm;
 use gambol_solvers::game::catalogue;
+use gambol_solvers::play::Play;
 use gambol_solvers::rae::{
-    Assessment, Enumeration, Equilibrium, Exposure, FictitiousPlay, Method, Play, Rae,
-    RiskAversion, Tremble, Views, assess, best_response, enumerate, fictitious_play, min_variance,
+    Assessment, Enumeration, Equilibrium, Exposure, FictitiousPlay, Method, Rae, RiskAversion,
+    Tremble, Views, assess, best_response, enumerate, fictitious_play, min_variance,
 };
 use gambol_solvers::seed::Streams;
 use gambol_solvers::solution::{Profile, SolveError, SolveOptions, Solver, Stop};
@@ -396,6 +397,20 @@ fn asymmetric_equilibria_of_hawk_3() {
         close(hit.assessment.mean[other], 0.449262, 6e-7);
         close(hit.assessment.variance[first], 0.661071, 6e-7);
         close(hit.assessment.variance[other], 0.012659, 6e-7);
+    }
+}
+
+#[test]
+fn these_are_all_equilibria_of_hawk_3() {
+    let views = Views::new(&game("hawk_3"));
+    for (gamma, tremble) in [(1.0, Tremble::None), (1.0, Tremble::Floor(0.02))] {
+        let risk = RiskAversion::uniform(2, gamma, tremble);
+        let found = enumerate(&views, &risk, Enumeration::default(), Streams::new(0)).unwrap();
+        assert!(
+            found.equilibria.len() == 3 && found.is_complete(),
+            "{tremble:?}: {:?}",
+            found.undecided
+        );
     }
 }
 
