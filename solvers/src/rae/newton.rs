@@ -1,6 +1,6 @@
 //! Newton's method on the conditions that all actions of each support are worth the same.
 
-use ndarray::{Array1, ArrayView1};
+use ndarray::ArrayView1;
 
 use super::{Equilibrium, RiskAversion, Views, assess};
 use crate::linear::dense::solve;
@@ -176,10 +176,6 @@ impl Newton<'_> {
 
 /// Rounding taken off: no share below zero, sums of one.
 fn clipped(profile: &Profile) -> Profile {
-    let mixes = profile.iter().map(|mix| {
-        let positive = Array1::from(mix.clone()).mapv(|share| share.max(0.0));
-        let total = positive.sum();
-        (positive / total).to_vec()
-    });
-    Profile::new(mixes.collect())
+    let mixes = profile.iter().map(|mix| mix.iter().map(|share| share.max(0.0)).collect());
+    Profile::new(mixes.collect()).normalised()
 }
