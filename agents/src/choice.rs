@@ -88,11 +88,7 @@ pub(crate) fn argmax(values: &[f32], mask: &[bool], row: usize) -> Result<u16, P
 ///
 /// # Errors
 /// [`PolicyError::NoAction`] when it allows none.
-pub(crate) fn draw_allowed(
-    rng: &mut ChaCha8Rng,
-    mask: &[bool],
-    row: usize,
-) -> Result<u16, PolicyError> {
+pub fn draw_allowed(rng: &mut ChaCha8Rng, mask: &[bool], row: usize) -> Result<u16, PolicyError> {
     let allowed = mask.iter().filter(|&&allowed| allowed).count() as u32;
     if allowed == 0 {
         return Err(PolicyError::NoAction { row });

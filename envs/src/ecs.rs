@@ -181,8 +181,9 @@ pub trait Plugin: Send + Sync {
     /// against the game's systems).
     fn build(&self, world: &mut World, stages: &mut Stages);
 
-    /// Appends the state that the plugin added to instance `lane`, so that saved lanes stay complete.
-    fn save(&self, world: &mut World, lane: usize, to: &mut Writer);
+    /// Appends the state that the plugin added to instance `lane`, so that saved lanes stay complete;
+    /// a plugin that adds none has nothing to do.
+    fn save(&self, _world: &mut World, _lane: usize, _to: &mut Writer) {}
 
     /// Takes back what [`save`](Self::save) wrote.
     ///
@@ -190,10 +191,12 @@ pub trait Plugin: Send + Sync {
     /// [`BatchError::Snapshot`] when the bytes do not fit.
     fn restore(
         &self,
-        world: &mut World,
-        lane: usize,
-        from: &mut Reader<'_>,
-    ) -> Result<(), BatchError>;
+        _world: &mut World,
+        _lane: usize,
+        _from: &mut Reader<'_>,
+    ) -> Result<(), BatchError> {
+        Ok(())
+    }
 }
 
 /// The single chunk of a dense query whose rows all live in one table.

@@ -54,11 +54,13 @@ pub trait EnvFactory: fmt::Debug + Send + Sync {
     /// Receives the text of one of [`files`](Self::files).
     fn take_file(&mut self, _path: &str, _text: &str) {}
 
-    /// The typed facts.
+    /// The typed facts; unless they are known without building, those of a batch of one.
     ///
     /// # Errors
     /// Every problem of the configuration.
-    fn spec(&self) -> Result<EnvSpec, BuildError>;
+    fn spec(&self) -> Result<EnvSpec, BuildError> {
+        Ok(self.build(0..1, 1, Streams::new(0))?.spec().clone())
+    }
 
     /// A batch with one instance for each global lane in `lanes`, `shard` instances to a world.
     ///

@@ -30,8 +30,10 @@ pub trait Registered<T: ?Sized>: DeserializeOwned + 'static {
     const NAME: &'static str;
     /// One line for `gambol list`.
     const SUMMARY: &'static str;
-    /// Small valid configurations, walked by the conformance tests.
-    fn examples() -> Vec<Self>;
+    /// Small valid configurations, walked by the conformance tests; everything in this repository has some.
+    fn examples() -> Vec<Self> {
+        Vec::new()
+    }
     /// Erases the type.
     fn boxed(self) -> Box<T>;
 

@@ -10,5 +10,6 @@ mod conformance;
 mod driving_golden;
 mod driving_rules;
 mod foraging_golden;
+mod foraging_random;
 mod foraging_rules;
 mod playthrough;
