@@ -37,7 +37,7 @@ pub struct Evaluate {
 }
 
 /// Most episodes whose results are kept in memory.
-const MOST_EPISODES: u64 = 1 << 28;
+pub(super) const MOST_EPISODES: u64 = 1 << 28;
 
 /// One finished episode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

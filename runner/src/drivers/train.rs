@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::digest::{self, Kind, Seen, StepHasher};
-use crate::drivers::evaluate::{Evaluation, Match};
+use crate::drivers::evaluate::{Evaluation, MOST_EPISODES, Match};
 use crate::drivers::{DriverError, Outcome};
 use crate::machine;
 use crate::plan::{Arena, Plan, Player};
@@ -97,6 +97,11 @@ impl Train {
         if self.evaluate.every > 0 && self.steps / self.evaluate.every >= most {
             problems
                 .push(("evaluate.every", format!("there would be more than {most} evaluations")));
+        }
+        let most = MOST_EPISODES / ABSOLUTE;
+        if self.evaluate.episodes > most {
+            let why = format!("{}, there may be at most {most}", self.evaluate.episodes);
+            problems.push(("evaluate.episodes", why));
         }
         if self.steps > i64::MAX as u64 {
             problems.push(("steps", format!("{}, that many cannot be counted", self.steps)));
