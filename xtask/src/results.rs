@@ -119,7 +119,7 @@ fn run(args: &[String]) -> Result<ExitCode> {
         bail!("`gambol` does not build");
     }
     // A copy, so that a later build changes no study that is under way.
-    let gambol = target().join("results/gambol");
+    let gambol = target().join("results").join(format!("gambol-{}", study.name));
     fs::create_dir_all(target().join("results"))?;
     fs::copy(target().join("debug/gambol"), &gambol)?;
     let mut trained = Vec::new();
