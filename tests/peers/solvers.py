@@ -277,7 +277,7 @@ def linear_programs(bench, rng, quick):
     if not quick:
         games = [zero_sum(1000)]
         what = "zero-sum 1000x1000"
-        bench.compare(what, 10, games, "linear-program", "open_spiel lp_solver", run, values, rounds=2, repeats=1)
+        bench.compare(what, 10, games, "linear-program", "open_spiel lp_solver", run, values, rounds=1, repeats=1)
 
 
 def alpha_ranks(bench, rng, quick):
@@ -348,15 +348,21 @@ def main():
     print(head, flush=True)
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(binary, folder)
+
+        def keep():
+            # After every part, so that a run that is cut off leaves what it had.
+            if arguments.write:
+                write({**facts, "load_after": os.getloadavg(), "rows": bench.rows}, head)
+
         for number, part in enumerate((enumerations, lemke_howson, linear_programs, alpha_ranks)):
             if not only or part.__name__ in only:
                 part(bench, np.random.default_rng([arguments.seed, number]), arguments.quick)
+                keep()
         if not only or "rae" in only:
             bench.alone("RAE best response", 0.05, ["rae-best-response", "5"])
-    facts["load_after"] = os.getloadavg()
-    facts["rows"] = bench.rows
+            keep()
     if arguments.write:
-        write(facts, head)
+        print("wrote docs/results/solvers-peers.md and .json")
 
 
 def write(facts, head):
@@ -386,7 +392,6 @@ Seconds are those of one core, medians over games of the medians over repeats; "
 {head}
 """ + "\n".join(line(row) for row in facts["rows"]) + "\n"
     (results / "solvers-peers.md").write_text(text)
-    print(f"wrote {results / 'solvers-peers.md'} and .json")
 
 
 if __name__ == "__main__":
