@@ -41,6 +41,7 @@ os.environ["RAYON_NUM_THREADS"] = "1"
 import numpy as np  # noqa: E402  (after the limits on its threads)
 
 ROOT = Path(__file__).resolve().parents[2]
+RESULTS = ROOT / "docs" / "results" / "solvers-peers.md"
 PACKAGES = ["pygambit", "nashpy", "open_spiel", "numpy", "scipy", "cvxpy", "ecos"]
 
 
@@ -344,31 +345,46 @@ def main():
         "quick": arguments.quick,
     }
     only = [name for name in arguments.only.split(",") if name]
+    # With --only, the other parts' rows stay as an earlier run wrote them.
+    kept = json.loads(RESULTS.with_suffix(".json").read_text())["rows"] if only and arguments.write else []
     head = "| case | Gambol | peer | times faster | asked for | held | answers |\n|---|---|---|---|---|---|---|"
     print(head, flush=True)
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(binary, folder)
 
-        def keep():
+        def keep(part):
+            for row in bench.rows:
+                row.setdefault("part", part)
+                row.setdefault("commit", facts["commit"])
             # After every part, so that a run that is cut off leaves what it had.
             if arguments.write:
-                write({**facts, "load_after": os.getloadavg(), "rows": bench.rows}, head)
+                rows = [row for row in kept if row["part"] not in {row["part"] for row in bench.rows}]
+                write({**facts, "load_after": os.getloadavg(), "rows": rows + bench.rows}, head)
 
         for number, part in enumerate((enumerations, lemke_howson, linear_programs, alpha_ranks)):
             if not only or part.__name__ in only:
                 part(bench, np.random.default_rng([arguments.seed, number]), arguments.quick)
-                keep()
+                keep(part.__name__)
         if not only or "rae" in only:
             bench.alone("RAE best response", 0.05, ["rae-best-response", "5"])
-            keep()
+            keep("rae")
     if arguments.write:
         print("wrote docs/results/solvers-peers.md and .json")
 
 
+def commits(rows):
+    """The commits that the rows were measured at, with the parts if there are several."""
+    parts = {}
+    for row in rows:
+        parts.setdefault(row["commit"], []).append(row["part"])
+    if len(parts) == 1:
+        return next(iter(parts))
+    return ", ".join(f"{commit} ({', '.join(dict.fromkeys(names))})" for commit, names in parts.items())
+
+
 def write(facts, head):
-    results = ROOT / "docs" / "results"
-    results.mkdir(parents=True, exist_ok=True)
-    (results / "solvers-peers.json").write_text(json.dumps(facts, indent=1) + "\n")
+    RESULTS.parent.mkdir(parents=True, exist_ok=True)
+    RESULTS.with_suffix(".json").write_text(json.dumps(facts, indent=1) + "\n")
     busy = facts["load_before"][0] > 1.5
     loads = ", ".join(f"{load:.1f}" for load in (facts["load_before"][0], facts["load_after"][0]))
     note = (
@@ -381,7 +397,7 @@ def write(facts, head):
 
 One run of `python tests/peers/solvers.py --write`, everything on one core; how is in the head of that file.
 
-- Gambol {facts['commit']}, {facts['rustc']}, release profile
+- Gambol {commits(facts['rows'])}, {facts['rustc']}, release profile
 - Python {facts['python']}: {packages}
 - {facts['processor']}, {facts['cores']} cores, {facts['system']}, {facts['date']}
 - load averages before and after: {loads}
@@ -391,7 +407,7 @@ Seconds are those of one core, medians over games of the medians over repeats; "
 
 {head}
 """ + "\n".join(line(row) for row in facts["rows"]) + "\n"
-    (results / "solvers-peers.md").write_text(text)
+    RESULTS.with_suffix(".md").write_text(text)
 
 
 if __name__ == "__main__":
