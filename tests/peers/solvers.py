@@ -395,7 +395,8 @@ def write(facts, head):
     packages = ", ".join(f"{name} {version}" for name, version in facts["packages"].items())
     text = f"""# Solvers beside their peers
 
-One run of `python tests/peers/solvers.py --write`, everything on one core; how is in the head of that file.
+Made by `python tests/peers/solvers.py --write`, everything on one core; how is in the head of that file.
+Parts of different commits are of different runs; the load averages are those of the last.
 
 - Gambol {commits(facts['rows'])}, {facts['rustc']}, release profile
 - Python {facts['python']}: {packages}
