@@ -17,6 +17,7 @@ pub mod matrix;
 pub mod registry;
 pub mod snapshot;
 pub mod spec;
+pub mod trust;
 
 pub use gambol_solvers::seed;
 
@@ -85,5 +86,7 @@ pub fn registry() -> Registry<dyn EnvFactory> {
         foraging::Foraging::entry(),
         matrix::Matrix::entry(),
         driving::Driving::entry(),
+        trust::MonsterHunt::entry(),
+        trust::Escalation::entry(),
     ])
 }
