@@ -33,7 +33,6 @@ fn it_is_listed_and_its_errors_are_told_like_any_others() {
     assert!(String::from_utf8_lossy(&output.stdout).contains("Eager"));
     let output = own_agent(&["check", "eager.ron", "--set", "agent=Eager(eagerness: 7.0)"]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(
-        String::from_utf8_lossy(&output.stderr).contains("`eagerness`: 7, it is a probability")
-    );
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(message.contains("`agent.eagerness`: 7, it is a probability"), "{message}");
 }
