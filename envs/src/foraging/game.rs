@@ -57,11 +57,11 @@ pub struct Level(pub u8);
 #[derive(Component, Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Intent(pub u8);
 
-/// On each player's row: the cell it wants to be in after this step, from [`System::Aim`] on.
+/// On each player's row: the cell it wants to be in after this step, from [`System::Aim`](super::systems::System::Aim) on.
 #[derive(Component, Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Target(pub Cell);
 
-/// On each player's row: whether it loads in this step, from [`System::Aim`] on.
+/// On each player's row: whether it loads in this step, from [`System::Aim`](super::systems::System::Aim) on.
 #[derive(Component, Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Loads(pub bool);
 

@@ -19,7 +19,7 @@ struct Scene<'a> {
 
 const ABSENT: [f32; 3] = [-1.0, -1.0, 0.0];
 
-/// The mask that belongs to each value of [`Legal`].
+/// The mask that belongs to each value of [`Legal`](super::game::Legal).
 const MASKS: [[bool; ACTIONS.len()]; 1 << ACTIONS.len()] = {
     let mut masks = [[false; ACTIONS.len()]; 1 << ACTIONS.len()];
     let mut entry = 0;

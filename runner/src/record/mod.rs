@@ -65,7 +65,7 @@ pub enum Status {
 /// `manifest.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
-    /// Version of the run directory's form, [`FORMAT`].
+    /// Version of the run directory's form, `FORMAT`.
     pub format: u32,
     /// Name of the scenario.
     pub scenario: String,
