@@ -57,6 +57,7 @@ mod roads;
 mod routes;
 mod scene;
 mod spawn;
+mod stored;
 mod task;
 mod tick;
 mod traffic;
