@@ -7,7 +7,7 @@ use gambol_agents::martingale::method::Method;
 use gambol_agents::martingale::moments::{
     Blocks, Discounting, Errors, Moments, Piece, Test, Tester, martingale_loss, mean_square_error,
 };
-use gambol_agents::martingale::problem::{Estimate, Horizon, Payoff, Problem, Study, StudyError};
+use gambol_agents::martingale::problem::{Estimate, Horizon, Payoff, Study, StudyError};
 use gambol_envs::diffusion::paths::{Paths, Sampling, Start};
 use gambol_envs::diffusion::process::{Polynomial, Scheme};
 use gambol_envs::diffusion::value::{Value, polynomial};
@@ -247,19 +247,24 @@ fn fact_28_gradient_methods_reach_the_same_point() {
     }
 }
 
-fn problem(process: Polynomial, dt: f64, terminal: &[f64]) -> Problem {
-    Problem {
+fn study(process: Polynomial, dt: f64, terminal: &[f64]) -> Study {
+    Study {
         process,
         start: Start::At(0.0),
         horizon: Horizon::Finite(1.0),
         dt,
+        episodes: 1,
         discount: 0.0,
         reward: Vec::new(),
         terminal: Payoff::Polynomial(terminal.to_vec()),
+        base: Vec::new(),
+        features: Vec::new(),
+        methods: solvers(),
         scheme: Scheme::Exact,
         refine: 1,
         antithetic: false,
         discounting: Discounting::Rate,
+        batch: 1,
     }
 }
 
@@ -267,14 +272,12 @@ fn toy(dt: f64, power: u32, methods: Vec<Method>, episodes: u32) -> Study {
     let mut terminal = vec![0.0; power as usize + 1];
     terminal[power as usize] = 1.0;
     Study {
-        problem: problem(Polynomial::Brownian { drift: 0.0, sigma: 1.0, dim: 1 }, dt, &terminal),
-        family: Linear {
-            base: vec![Term::monomial(power, 0)],
-            features: vec![Term::monomial(power, 1)],
-        },
+        base: vec![Term::monomial(power, 0)],
+        features: vec![Term::monomial(power, 1)],
         methods,
         episodes,
         batch: 256,
+        ..study(Polynomial::Brownian { drift: 0.0, sigma: 1.0, dim: 1 }, dt, &terminal)
     }
 }
 
@@ -332,18 +335,11 @@ fn fact_23_gradient_steps_reach_the_same_points() {
 fn fact_26_sampled_transitions_and_all_methods_of_an_infinite_horizon() {
     let steady = |rate| Steps { rate, power: 0.5, scale: 200.0 };
     let study = Study {
-        problem: Problem {
-            horizon: Horizon::Infinite { steps: 100_000 },
-            start: Start::Normal { mean: 0.0, std: 0.353_553_390_6 },
-            discount: 0.1,
-            reward: vec![0.0, 0.0, -1.0],
-            terminal: Payoff::Polynomial(Vec::new()),
-            ..problem(Polynomial::Ou { kappa: 1.0, mean: 0.0, sigma: 0.5, dim: 1 }, 0.1, &[])
-        },
-        family: Linear {
-            base: Vec::new(),
-            features: vec![Term::monomial(2, 0), Term::monomial(0, 0)],
-        },
+        horizon: Horizon::Infinite { steps: 100_000 },
+        start: Start::Normal { mean: 0.0, std: 0.353_553_390_6 },
+        discount: 0.1,
+        reward: vec![0.0, 0.0, -1.0],
+        features: vec![Term::monomial(2, 0), Term::monomial(0, 0)],
         methods: vec![
             Method::Clstd { lambda: 0.0 },
             Method::Ctd { lambda: 0.0, online: false, steps: steady(10.0) },
@@ -353,7 +349,7 @@ fn fact_26_sampled_transitions_and_all_methods_of_an_infinite_horizon() {
             },
         ],
         episodes: 20,
-        batch: 1,
+        ..study(Polynomial::Ou { kappa: 1.0, mean: 0.0, sigma: 0.5, dim: 1 }, 0.1, &[])
     };
     let found = study.run(Streams::new(5)).unwrap();
     for Estimate { theta, value_error, .. } in &found[..1] {
@@ -440,20 +436,12 @@ fn fact_35_the_two_objectives() {
 #[test]
 fn fact_36_without_noise_all_objectives_agree() {
     for (n, expected) in [(10, 0.551_666), (100, 0.505_017), (1000, 0.500_500)] {
-        let mut problem = problem(
-            Polynomial::Ou { kappa: 1.0, mean: 0.0, sigma: 0.0, dim: 1 },
-            1.0 / f64::from(n),
-            &[],
-        );
-        problem.start = Start::At(1.0);
-        problem.reward = vec![0.0, 0.0, 1.0];
-        let feature = Term { decay: Some(2.0), ..Term::monomial(2, 0) };
+        let process = Polynomial::Ou { kappa: 1.0, mean: 0.0, sigma: 0.0, dim: 1 };
         let study = Study {
-            problem,
-            family: Linear { base: Vec::new(), features: vec![feature] },
-            methods: solvers(),
-            episodes: 1,
-            batch: 1,
+            start: Start::At(1.0),
+            reward: vec![0.0, 0.0, 1.0],
+            features: vec![Term { decay: Some(2.0), ..Term::monomial(2, 0) }],
+            ..study(process, 1.0 / f64::from(n), &[])
         };
         for estimate in study.run(Streams::new(1)).unwrap() {
             near(estimate.theta[0], expected, 1e-6);
@@ -496,7 +484,7 @@ fn a_mesh_is_refined_on_the_same_motion_and_threads_change_nothing() {
 #[test]
 fn settings_that_do_not_fit_are_named_all_at_once() {
     let mut study = toy(0.3, 2, vec![Method::Clstd { lambda: 2.0 }], 0);
-    study.family.features.push(Term { x: vec![1, 1], ..Term::default() });
+    study.features.push(Term { x: vec![1, 1], ..Term::default() });
     let StudyError::Invalid(problems) = study.run(Streams::new(1)).unwrap_err() else {
         panic!("not refused for its settings")
     };
@@ -507,7 +495,7 @@ fn settings_that_do_not_fit_are_named_all_at_once() {
         assert!(all.contains(part), "{part} is not in\n{all}");
     }
     let mut study = toy(0.5, 2, solvers(), 10);
-    study.family.features.push(study.family.features[0].clone());
+    study.features.push(study.features[0].clone());
     assert!(matches!(study.run(Streams::new(1)), Err(StudyError::Singular { .. })));
-    assert_eq!(study.family.parameters(), 2);
+    assert_eq!(study.family().parameters(), 2);
 }

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::family::{Family, Linear, Points};
+use super::family::{Family, Linear, Points, Term};
 use super::iterate::Iterate;
 use super::method::{Method, Way, Weighting};
 use super::moments::{Blocks, Discounting, Errors, Moments, Piece, Test, Tester};
@@ -44,39 +44,52 @@ pub enum Payoff {
     Call(f64),
 }
 
-/// A policy evaluation problem: a diffusion and what it pays.
+/// A policy evaluation problem, and the methods to be compared on its paths.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct Problem {
-    /// The dynamics.
+#[serde(deny_unknown_fields, rename = "EvaluatePolicy")]
+pub struct Study {
+    /// The dynamics: `Ou(kappa: 1, sigma: 0.5)`, `Gbm(mu: 0.1, sigma: 0.2)` or `Brownian(sigma: 1)`, each with `dim`
+    /// independent coordinates.
     pub process: Polynomial,
-    /// Where paths begin.
+    /// Where paths begin: `At(x)`, or `Normal(mean: m, std: s)`.
     pub start: Start,
-    /// Until when rewards count.
+    /// `Finite(T)`, or `Infinite(steps: n)` with paths of so many steps.
     pub horizon: Horizon,
     /// Length of a step: the mesh. A finite horizon holds a whole number of them.
     pub dt: f64,
-    /// Discount rate `beta`, at least 0.
+    /// Paths.
+    pub episodes: u32,
+    /// Discount rate `beta`, at least 0; 0.
     #[serde(default)]
     pub discount: f64,
-    /// Reward rate: the sum over coordinates of a polynomial by its coefficients, constant first.
+    /// Reward rate: the sum over coordinates of a polynomial by its coefficients, constant first; none.
     #[serde(default)]
     pub reward: Vec<f64>,
-    /// What is paid at the horizon.
+    /// Payoff at a finite horizon: `Polynomial([..])`, or `Call(strike)`; none.
     #[serde(default = "nothing")]
     pub terminal: Payoff,
-    /// How a step is taken.
+    /// Terms that the family adds up whatever its parameters; none.
+    #[serde(default)]
+    pub base: Vec<Term>,
+    /// One term a parameter, at least one.
+    pub features: Vec<Term>,
+    /// The methods.
+    pub methods: Vec<Method>,
+    /// `Euler`, or `Exact` for the law of the transition itself; `Euler`.
     #[serde(default)]
     pub scheme: Scheme,
-    /// Steps of the finest mesh in one step of this one: the same Brownian motion for the same `dt / refine`.
+    /// Steps of the finest mesh in one step of this one: the same Brownian motion for the same `dt / refine`; 1.
     #[serde(default = "one")]
     pub refine: u32,
-    /// Every second path is the mirror image of the one before.
+    /// Every second path is the mirror image of the one before; false.
     #[serde(default)]
     pub antithetic: bool,
-    /// Form of the one-step error.
+    /// `Rate`: `J' - J + (r - beta J) dt`, or `Factor`: `exp(-beta dt) J' - J + r dt`; `Rate`.
     #[serde(default)]
     pub discounting: Discounting,
+    /// Paths of one update of an iterative method, where the horizon is finite, and 1,024 steps where it is not; 256.
+    #[serde(default = "batch")]
+    pub batch: u32,
 }
 
 fn nothing() -> Payoff {
@@ -87,7 +100,16 @@ fn one() -> u32 {
     1
 }
 
-impl Problem {
+fn batch() -> u32 {
+    256
+}
+
+impl Study {
+    /// The family of value functions.
+    pub fn family(&self) -> Linear {
+        Linear { base: self.base.clone(), features: self.features.clone() }
+    }
+
     /// Steps of one path.
     pub fn steps(&self) -> u64 {
         match self.horizon {
@@ -103,8 +125,8 @@ impl Problem {
         }
     }
 
-    /// Everything that is wrong with the numbers.
-    pub fn problems(&self) -> Vec<String> {
+    /// Everything that is wrong with the process and what it pays.
+    fn problems_of_process(&self) -> Vec<String> {
         let mut problems = self.process.problems();
         let mut check = |fits: bool, why: String| {
             if !fits {
@@ -224,21 +246,6 @@ impl Truth {
     }
 }
 
-/// Methods to be compared on the same paths.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Study {
-    /// What is evaluated.
-    pub problem: Problem,
-    /// The family of value functions.
-    pub family: Linear,
-    /// The methods.
-    pub methods: Vec<Method>,
-    /// Paths.
-    pub episodes: u32,
-    /// Paths of one update of an iterative method, where the horizon is finite; 1,024 steps where it is not.
-    pub batch: u32,
-}
-
 /// What a method found.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Estimate {
@@ -309,13 +316,13 @@ struct Buffers {
 impl Study {
     /// Everything that is wrong with the settings.
     pub fn problems(&self) -> Vec<String> {
-        let mut problems = self.problem.problems();
-        let (dim, finite) = (self.problem.process.dim(), self.problem.end().is_some());
-        let m = self.family.parameters();
+        let mut problems = self.problems_of_process();
+        let (dim, finite) = (self.process.dim(), self.end().is_some());
+        let m = self.features.len();
         if m == 0 {
             problems.push("`features` is empty: there is nothing to estimate".to_owned());
         }
-        let terms = self.family.base.iter().chain(&self.family.features);
+        let terms = self.base.iter().chain(&self.features);
         problems.extend(terms.flat_map(|term| term.problems(dim, finite)));
         problems.extend(self.methods.iter().flat_map(|method| method.problems(m, dim, finite)));
         for (name, number) in [("episodes", self.episodes), ("batch", self.batch)] {
@@ -334,38 +341,38 @@ impl Study {
         range: std::ops::Range<u32>,
         mut piece: impl FnMut(bool, &Piece<'_>, &Errors),
     ) {
-        let Problem { dt, refine, antithetic, scheme, .. } = self.problem;
-        let process = &self.problem.process;
+        let Self { dt, refine, antithetic, scheme, .. } = *self;
+        let (process, family) = (&self.process, self.family());
         let sampling = Sampling { scheme, dt, refine, antithetic };
-        let mut paths = Paths::new(process, &self.problem.start, sampling, streams);
+        let mut paths = Paths::new(process, &self.start, sampling, streams);
         let mut buffers = Buffers::default();
-        let (dim, steps) = (process.dim(), self.problem.steps());
+        let (dim, steps) = (process.dim(), self.steps());
         for path in range {
             paths.begin(path);
             let mut taken = 0;
             while taken < steps {
                 // The martingale loss looks back from the end, so a path with an end is one piece.
-                let count = match self.problem.end() {
+                let count = match self.end() {
                     Some(_) => steps,
                     None => (steps - taken).min(CHUNK as u64),
                 } as usize;
                 let (start, states) = paths.advance(count);
                 let begins = taken == 0;
                 taken += count as u64;
-                let ends = self.problem.end().filter(|_| taken == steps);
+                let ends = self.end().filter(|_| taken == steps);
                 buffers.rewards.clear();
                 let rewarded = states.chunks_exact(dim).take(count);
-                buffers.rewards.extend(rewarded.map(|x| self.problem.rate(x)));
-                let tau = self.problem.end().map_or(0.0, |end| end - start);
+                buffers.rewards.extend(rewarded.map(|x| self.rate(x)));
+                let tau = self.end().map_or(0.0, |end| end - start);
                 let now = Piece {
                     points: Points { tau, dt, states, dim },
                     rewards: &buffers.rewards,
-                    terminal: ends.map(|_| self.problem.payoff(&states[count * dim..])),
+                    terminal: ends.map(|_| self.payoff(&states[count * dim..])),
                     start,
-                    discount: self.problem.discount,
-                    discounting: self.problem.discounting,
+                    discount: self.discount,
+                    discounting: self.discounting,
                 };
-                buffers.errors.fill(&self.family, &now);
+                buffers.errors.fill(&family, &now);
                 piece(begins, &now, &buffers.errors);
             }
         }
@@ -379,12 +386,12 @@ impl Study {
         range: std::ops::Range<u32>,
         tests: &[Test],
     ) -> Vec<(f64, Vec<Moments>)> {
-        let m = self.family.parameters();
+        let m = self.features.len();
         let none = || -> Vec<Moments> {
             tests.iter().map(|test| Moments::new(test.equations(m), m)).collect()
         };
         let mut testers: Vec<Tester<'_>> = tests.iter().map(|test| Tester::new(test, m)).collect();
-        let finite = self.problem.end().is_some();
+        let finite = self.end().is_some();
         let count = f64::from(range.end - range.start);
         let mut lists = if finite { vec![(count, none())] } else { Vec::new() };
         self.walk(streams, range, |begins, piece, errors| {
@@ -411,12 +418,12 @@ impl Study {
         if !problems.is_empty() {
             return Err(StudyError::Invalid(problems));
         }
-        let m = self.family.parameters();
+        let m = self.features.len();
         let mut tests: Vec<Test> = Vec::new();
         let (mut solvers, mut iterates) = (Vec::new(), Vec::new());
         let mut online = Vec::new();
         for (index, method) in self.methods.iter().enumerate() {
-            let way = method.way(self.problem.discount, self.problem.dt);
+            let way = method.way(self.discount, self.dt);
             if let Way::Online { lambda, steps } = way {
                 online.push((index, Online::new(lambda, steps, m), Vec::new()));
                 continue;
@@ -437,7 +444,7 @@ impl Study {
         }
         let mut blocks: Vec<Blocks> = tests.iter().map(|_| Blocks::default()).collect();
         let batched = || {
-            let batch = if self.problem.end().is_some() { self.batch } else { 1 };
+            let batch = if self.end().is_some() { self.batch } else { 1 };
             let batches = self.episodes.div_ceil(batch);
             for first in (0..batches).step_by(AHEAD as usize) {
                 let ahead: Vec<_> = (first..batches.min(first + AHEAD))
@@ -504,7 +511,8 @@ impl Study {
         streams: Streams,
         found: &[(usize, Vec<f64>, Vec<f64>)],
     ) -> Vec<Option<f64>> {
-        let Some(truth) = self.problem.truth() else { return vec![None; found.len()] };
+        let Some(truth) = self.truth() else { return vec![None; found.len()] };
+        let family = self.family();
         let (mut squares, mut points) = (vec![0.0; found.len()], 0.0);
         self.walk(streams, 0..self.episodes.min(MEASURED), |begins, piece, _| {
             // One piece of a path is enough where it has no end.
@@ -515,7 +523,7 @@ impl Study {
             let before = piece.rewards.len();
             points += before as f64;
             for (square, (_, theta, _)) in squares.iter_mut().zip(found) {
-                let values = self.family.values(theta, piece.points);
+                let values = family.values(theta, piece.points);
                 let errors = values.iter().zip(&truth).take(before);
                 *square += errors.map(|(found, truth)| (found - truth).powi(2)).sum::<f64>();
             }

@@ -1,6 +1,7 @@
 //! What a scenario can ask for: one variant of [`Run`] and one file each.
 
 use gambol_agents::learner::LearnError;
+use gambol_agents::martingale::problem::Study;
 use gambol_agents::policy::PolicyError;
 use gambol_agents::{Agent, AgentError};
 use gambol_envs::BuildError;
@@ -26,7 +27,7 @@ pub enum Run {
     /// Plays a number of episodes and reports returns.
     Evaluate(evaluate::Evaluate),
     /// Estimates the value function of a diffusion by several methods.
-    EvaluatePolicy(evaluate_policy::EvaluatePolicy),
+    EvaluatePolicy(Study),
     /// Finds equilibria of games.
     Solve(solve::Solve),
     /// Trains a learner, evaluating at fixed intervals.
@@ -46,7 +47,7 @@ impl Run {
     pub(crate) fn check(&self, scenario: &Scenario) -> Vec<(&'static str, String)> {
         match self {
             Self::Evaluate(evaluate) => evaluate.check(),
-            Self::EvaluatePolicy(evaluate) => evaluate.check(),
+            Self::EvaluatePolicy(study) => evaluate_policy::check(study),
             Self::Solve(solve) => solve.check(scenario.seed),
             Self::Train(train) => train.check(),
         }
@@ -146,7 +147,7 @@ pub struct Outcome {
 pub fn run(plan: &Plan, record: &mut Record) -> Result<Outcome, DriverError> {
     match plan.run.as_ref().ok_or(DriverError::Missing("run"))? {
         Run::Evaluate(evaluate) => evaluate.run(plan, record),
-        Run::EvaluatePolicy(evaluate) => evaluate.run(plan, record),
+        Run::EvaluatePolicy(study) => evaluate_policy::run(study, plan, record),
         Run::Solve(solve) => solve.run(plan, record),
         Run::Train(train) => train.run(plan, record),
     }
