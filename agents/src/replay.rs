@@ -285,6 +285,7 @@ mod tests {
             turns: Turns::Simultaneous,
             payoff: Payoff::General,
             horizon: None,
+            tallies: Vec::new(),
         }
     }
 

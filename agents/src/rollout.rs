@@ -112,6 +112,7 @@ impl Rollout {
             last_masks: &mut [],
             state: &mut self.state[..envs * self.state_size],
             last_state: &mut [],
+            tallies: &mut [],
         }
     }
 
@@ -151,6 +152,7 @@ impl Rollout {
             last_masks: part_mut(&mut self.last_masks, t, rows * self.mask),
             state: part_mut(&mut self.state, t + 1, envs * self.state_size),
             last_state: part_mut(&mut self.last_state, t, envs * self.state_size),
+            tallies: &mut [],
         }
     }
 

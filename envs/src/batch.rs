@@ -93,7 +93,7 @@ pub enum BatchError {
 
 /// Caller-owned output of a batch call; row = `env * agents + agent`.
 ///
-/// `masks`, `state` and the three `last_` slices may be empty: then they are not written.
+/// `masks`, `state`, the three `last_` slices and `tallies` may be empty: then they are not written.
 #[derive(Debug, Default)]
 pub struct Outbox<'a> {
     /// `[envs, agents, obs]`: what each agent sees now.
@@ -112,6 +112,8 @@ pub struct Outbox<'a> {
     pub state: &'a mut [f32],
     /// `[envs, state]`: the true last state of an episode that just ended; other rows are not written.
     pub last_state: &'a mut [f32],
+    /// `[envs, tallies]`: what was counted over an episode that just ended; other rows are not written.
+    pub tallies: &'a mut [f32],
 }
 
 #[expect(clippy::mut_mut, reason = "it shortens the caller's slice")]
@@ -136,6 +138,7 @@ impl<'a> Outbox<'a> {
             last_masks: split(&mut self.last_masks, rows * spec.action.mask_size()),
             state: split(&mut self.state, envs * spec.state),
             last_state: split(&mut self.last_state, envs * spec.state),
+            tallies: split(&mut self.tallies, envs * spec.tallies.len()),
         }
     }
 
@@ -148,6 +151,7 @@ impl<'a> Outbox<'a> {
         let obs = rows * spec.observation.size();
         let masks = rows * spec.action.mask_size();
         let state = envs * spec.state;
+        let tallies = envs * spec.tallies.len();
         let lengths = [
             ("observations", "[envs, agents, obs]", self.observations.len(), obs, false),
             ("masks", "[envs, agents, actions]", self.masks.len(), masks, true),
@@ -157,6 +161,7 @@ impl<'a> Outbox<'a> {
             ("last_masks", "[envs, agents, actions]", self.last_masks.len(), masks, true),
             ("state", "[envs, state]", self.state.len(), state, true),
             ("last_state", "[envs, state]", self.last_state.len(), state, true),
+            ("tallies", "[envs, tallies]", self.tallies.len(), tallies, true),
         ];
         for (buffer, shape, found, expected, optional) in lengths {
             if found != expected && !(optional && found == 0) {
@@ -232,6 +237,8 @@ pub struct Buffers {
     pub state: Vec<f32>,
     /// `[envs, state]`; only rows of ended instances are meaningful.
     pub last_state: Vec<f32>,
+    /// `[envs, tallies]`; only rows of ended instances are meaningful.
+    pub tallies: Vec<f32>,
 }
 
 impl Buffers {
@@ -248,6 +255,7 @@ impl Buffers {
             last_masks: vec![false; rows * spec.action.mask_size()],
             state: vec![0.0; envs * spec.state],
             last_state: vec![0.0; envs * spec.state],
+            tallies: vec![0.0; envs * spec.tallies.len()],
         }
     }
 
@@ -262,6 +270,7 @@ impl Buffers {
             last_masks: &mut self.last_masks,
             state: &mut self.state,
             last_state: &mut self.last_state,
+            tallies: &mut self.tallies,
         }
     }
 }
@@ -270,8 +279,8 @@ impl Buffers {
 ///
 /// **Auto-reset.** When [`step`](Self::step) ends an episode, the same call begins the next one in that lane:
 /// `rewards` and `ends` belong to the step that ended the episode, `observations`, `masks` and `state` to the first
-/// moment of the next episode, and `last_observations`, `last_masks` and `last_state` hold what the agents saw, and
-/// could have done, at the very end.
+/// moment of the next episode, `last_observations`, `last_masks` and `last_state` hold what the agents saw, and could
+/// have done, at the very end, and `tallies` what was counted over the episode.
 /// Every action therefore has an effect; no step is spent on resetting.
 ///
 /// **Randomness.** Everything random is drawn from streams addressed by (purpose, global lane, episode),

@@ -113,12 +113,17 @@ pub struct Frame<'a> {
     pub masks: &'a mut [bool],
     /// `[envs, state]`.
     pub state: &'a mut [f32],
+    /// `[envs, tallies]`; wanted with [`Scope::Ended`] only.
+    pub tallies: &'a mut [f32],
 }
 
 impl Frame<'_> {
     /// Whether nothing is wanted.
     pub fn is_empty(&self) -> bool {
-        self.observations.is_empty() && self.masks.is_empty() && self.state.is_empty()
+        self.observations.is_empty()
+            && self.masks.is_empty()
+            && self.state.is_empty()
+            && self.tallies.is_empty()
     }
 }
 
@@ -314,7 +319,12 @@ impl<G: EcsGame> Shard<G> {
     fn observe(&mut self, game: &G, out: Outbox<'_>) {
         out.rewards.fill(0.0);
         out.ends.fill(End::Running);
-        let frame = Frame { observations: out.observations, masks: out.masks, state: out.state };
+        let frame = Frame {
+            observations: out.observations,
+            masks: out.masks,
+            state: out.state,
+            tallies: &mut [],
+        };
         game.observe(&mut self.columns, &mut self.world, Scope::All, frame);
     }
 
@@ -339,6 +349,7 @@ impl<G: EcsGame> Shard<G> {
                 observations: out.last_observations,
                 masks: out.last_masks,
                 state: out.last_state,
+                tallies: out.tallies,
             };
             if !last.is_empty() {
                 self.stages.observe.run(&mut self.world);
@@ -352,7 +363,12 @@ impl<G: EcsGame> Shard<G> {
             self.begin(streams);
         }
         self.stages.observe.run(&mut self.world);
-        let frame = Frame { observations: out.observations, masks: out.masks, state: out.state };
+        let frame = Frame {
+            observations: out.observations,
+            masks: out.masks,
+            state: out.state,
+            tallies: &mut [],
+        };
         game.observe(&mut self.columns, &mut self.world, Scope::All, frame);
     }
 }

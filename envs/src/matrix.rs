@@ -18,6 +18,8 @@
 //! After `rounds` rounds a one-shot game terminates; a repeated one is truncated, for its players, who do not see the
 //! number of the round, play as if it went on.
 //!
+//! **Tallies.** How often each profile of actions was played, such as `(Stag, Hare)`, in a game of at most 64 profiles.
+//!
 //! **Version history.** 1: first.
 
 use std::ops::Range;
@@ -94,6 +96,9 @@ fn one() -> u32 {
 /// Most numbers of one observation: above it a batch of a few instances would fill the memory.
 const MOST_OBSERVED: usize = 1 << 20;
 
+/// Most profiles that are counted one by one.
+const MOST_COUNTED: usize = 64;
+
 /// Nothing was chosen yet.
 const NOTHING: u16 = u16::MAX;
 
@@ -121,11 +126,26 @@ impl Rules {
         self.memory.max(1) * self.players()
     }
 
-    fn payoffs(&self, choices: impl Iterator<Item = u16>) -> &[f32] {
-        let profile = choices.zip(&self.shape).fold(0, |profile, (choice, &actions)| {
+    /// Number of the profile.
+    fn profile(&self, choices: impl Iterator<Item = u16>) -> usize {
+        choices.zip(&self.shape).fold(0, |profile, (choice, &actions)| {
             profile * actions + (choice as usize).min(actions - 1)
-        });
+        })
+    }
+
+    fn payoffs(&self, profile: usize) -> &[f32] {
         &self.payoffs[profile * self.players()..][..self.players()]
+    }
+
+    /// Profiles that are counted.
+    fn counted(&self) -> usize {
+        let profiles = self.payoffs.len() / self.players();
+        if profiles <= MOST_COUNTED { profiles } else { 0 }
+    }
+
+    /// Rows of counts of one instance.
+    fn counts(&self) -> usize {
+        self.counted().max(1)
     }
 }
 
@@ -261,6 +281,14 @@ impl Matrix {
         } else {
             Payoff::General
         };
+        let rules = Rules {
+            shape,
+            most,
+            payoffs,
+            rounds: self.rounds,
+            memory: self.memory,
+            stop: self.stop,
+        };
         let spec = EnvSpec {
             name: self.name(&game),
             version: VERSION,
@@ -283,14 +311,7 @@ impl Matrix {
             turns: Turns::Simultaneous,
             payoff,
             horizon: Some(self.rounds),
-        };
-        let rules = Rules {
-            shape,
-            most,
-            payoffs,
-            rounds: self.rounds,
-            memory: self.memory,
-            stop: self.stop,
+            tallies: (0..rules.counted()).map(|profile| named(&game, profile)).collect(),
         };
         Ok((spec, rules))
     }
@@ -356,6 +377,22 @@ impl Registered<dyn EnvFactory> for Matrix {
     }
 }
 
+/// A profile in words, such as `(Stag, Hare)`.
+fn named(game: &NormalForm, profile: usize) -> String {
+    let mut rest = profile;
+    let mut words: Vec<_> = (0..game.players())
+        .rev()
+        .map(|player| {
+            let labels = game.action_labels(player);
+            let choice = rest % labels.len();
+            rest /= labels.len();
+            labels[choice].as_str()
+        })
+        .collect();
+    words.reverse();
+    format!("({})", words.join(", "))
+}
+
 /// On each player's row: what it chose in the present round.
 #[derive(Component, Clone, Copy, Debug, PartialEq, Eq)]
 struct Choice(u16);
@@ -364,21 +401,35 @@ struct Choice(u16);
 #[derive(Component, Clone, Copy, Debug, PartialEq, Eq)]
 struct Past(u16);
 
+/// One row for each profile that is counted: how often it was played in this episode.
+#[derive(Component, Clone, Copy, Debug, PartialEq, Eq)]
+struct Count(u32);
+
 #[derive(Resource, Clone)]
 struct Setup(Arc<Rules>);
 
 const TABLE: &str = "components of matrix games are stored in tables";
 
-fn play(setup: Res<Setup>, mut players: Query<(&Choice, &mut Reward)>, mut past: Query<&mut Past>) {
+fn play(
+    setup: Res<Setup>,
+    mut players: Query<(&Choice, &mut Reward)>,
+    mut past: Query<&mut Past>,
+    mut counts: Query<&mut Count>,
+) {
     let rules = &*setup.0;
     let (choices, rewards) = whole(players.contiguous_iter_mut().expect(TABLE));
     let past = column(whole(past.contiguous_iter_mut().expect(TABLE)));
     let count = rules.players();
+    let counts = column(whole(counts.contiguous_iter_mut().expect(TABLE)));
     let instances = choices.chunks_exact(count).zip(column(rewards).chunks_exact_mut(count));
-    for ((choices, rewards), past) in instances.zip(past.chunks_exact_mut(rules.past())) {
-        let payoffs = rules.payoffs(choices.iter().map(|choice| choice.0));
-        for (reward, &payoff) in rewards.iter_mut().zip(payoffs) {
+    let memories = past.chunks_exact_mut(rules.past()).zip(counts.chunks_exact_mut(rules.counts()));
+    for ((choices, rewards), (past, counts)) in instances.zip(memories) {
+        let profile = rules.profile(choices.iter().map(|choice| choice.0));
+        for (reward, &payoff) in rewards.iter_mut().zip(rules.payoffs(profile)) {
             reward.0 = payoff;
+        }
+        if let Some(count) = counts.get_mut(profile) {
+            count.0 += 1;
         }
         past.rotate_right(count);
         for (player, (past, choice)) in past.iter_mut().zip(choices).enumerate() {
@@ -402,12 +453,22 @@ fn judge(setup: Res<Setup>, mut instances: Query<(&mut Clock, &mut Dice)>) {
     }
 }
 
-fn forget(setup: Res<Setup>, clocks: Query<&Clock>, mut past: Query<&mut Past>) {
+fn forget(
+    setup: Res<Setup>,
+    clocks: Query<&Clock>,
+    mut past: Query<&mut Past>,
+    mut counts: Query<&mut Count>,
+) {
     let clocks = whole(clocks.contiguous_iter().expect(TABLE));
     let past = column(whole(past.contiguous_iter_mut().expect(TABLE)));
-    for (clock, past) in clocks.iter().zip(past.chunks_exact_mut(setup.0.past())) {
+    let counts = column(whole(counts.contiguous_iter_mut().expect(TABLE)));
+    let counts = counts.chunks_exact_mut(setup.0.counts());
+    for ((clock, past), counts) in
+        clocks.iter().zip(past.chunks_exact_mut(setup.0.past())).zip(counts)
+    {
         if clock.end.is_over() {
             past.fill(Past(NOTHING));
+            counts.fill(Count(0));
         }
     }
 }
@@ -417,7 +478,9 @@ struct Columns {
     see: SystemState<(
         Query<'static, 'static, &'static Past>,
         Query<'static, 'static, &'static Clock>,
+        Query<'static, 'static, &'static Count>,
     )>,
+    counts: QueryState<&'static mut Count>,
     choices: QueryState<&'static mut Choice>,
     past: QueryState<&'static mut Past>,
 }
@@ -466,7 +529,13 @@ impl EcsGame for Game {
         let player = (Choice(0), Reward(0.0));
         world.spawn_batch(std::iter::repeat_n(player, envs * self.rules.players()));
         world.spawn_batch(std::iter::repeat_n(Past(NOTHING), envs * self.rules.past()));
-        Columns { see: SystemState::new(world), choices: world.query(), past: world.query() }
+        world.spawn_batch(std::iter::repeat_n(Count(0), envs * self.rules.counts()));
+        Columns {
+            see: SystemState::new(world),
+            counts: world.query(),
+            choices: world.query(),
+            past: world.query(),
+        }
     }
 
     fn systems(&self, stages: &mut Stages) {
@@ -483,12 +552,14 @@ impl EcsGame for Game {
     }
 
     fn observe(&self, columns: &mut Columns, world: &mut World, scope: Scope, frame: Frame<'_>) {
-        let (past, clocks) = columns.see.get(world).expect("queries need no resource");
+        let (past, clocks, counts) = columns.see.get(world).expect("queries need no resource");
         let past = whole(past.contiguous_iter().expect(TABLE));
         let clocks = whole(clocks.contiguous_iter().expect(TABLE));
+        let counts = whole(counts.contiguous_iter().expect(TABLE));
+        let counted = self.rules.counted();
         let players = self.rules.players();
         let size = self.spec.observation.size();
-        let Frame { observations, masks, state } = frame;
+        let Frame { observations, masks, state, tallies } = frame;
         for (lane, clock) in clocks.iter().enumerate() {
             if scope == Scope::Ended && !clock.end.is_over() {
                 continue;
@@ -509,6 +580,11 @@ impl EcsGame for Game {
             if let Some(out) = state.get_mut(lane * size..(lane + 1) * size) {
                 self.see(0, past, out);
             }
+            if let Some(out) = tallies.get_mut(lane * counted..(lane + 1) * counted) {
+                for (out, count) in out.iter_mut().zip(&counts[lane * self.rules.counts()..]) {
+                    *out = count.0 as f32;
+                }
+            }
         }
     }
 
@@ -516,6 +592,10 @@ impl EcsGame for Game {
         let past = whole(columns.past.contiguous_iter_mut(world).expect(TABLE));
         for past in &column(past)[lane * self.rules.past()..][..self.rules.past()] {
             to.u32(u32::from(past.0));
+        }
+        let counts = whole(columns.counts.contiguous_iter_mut(world).expect(TABLE));
+        for count in &column(counts)[lane * self.rules.counts()..][..self.rules.counted()] {
+            to.u32(count.0);
         }
     }
 
@@ -537,11 +617,15 @@ impl EcsGame for Game {
             }
             past.0 = choice as u16;
         }
+        let counts = column(whole(columns.counts.contiguous_iter_mut(world).expect(TABLE)));
+        for count in &mut counts[lane * self.rules.counts()..][..self.rules.counted()] {
+            count.0 = from.u32()?;
+        }
         Ok(())
     }
 
     fn describe(&self, columns: &mut Columns, world: &mut World, lane: usize) -> Value {
-        let (past, clocks) = columns.see.get(world).expect("queries need no resource");
+        let (past, clocks, _) = columns.see.get(world).expect("queries need no resource");
         let past = whole(past.contiguous_iter().expect(TABLE));
         let clock = whole(clocks.contiguous_iter().expect(TABLE))[lane];
         let rounds = past[lane * self.rules.past()..][..self.rules.past()]

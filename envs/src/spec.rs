@@ -116,4 +116,6 @@ pub struct EnvSpec {
     pub payoff: Payoff,
     /// Steps after which an episode is truncated, if there is a limit.
     pub horizon: Option<u32>,
+    /// What is counted over each episode beside the return, such as `betrayed`; for most environments nothing.
+    pub tallies: Vec<String>,
 }

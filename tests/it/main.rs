@@ -13,3 +13,4 @@ mod foraging_golden;
 mod foraging_random;
 mod foraging_rules;
 mod playthrough;
+mod trust_rules;

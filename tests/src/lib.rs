@@ -93,6 +93,12 @@ pub fn buffers_differ(spec: &EnvSpec, one: &Buffers, two: &Buffers) -> Option<St
                 let what = format!("last_masks of env {env}");
                 first_difference(&what, &one.last_masks[part.clone()], &two.last_masks[part])
             });
+            let counted = spec.tallies.len();
+            let part = env * counted..(env + 1) * counted;
+            found = found.or_else(|| {
+                let what = format!("tallies of env {env}");
+                float(&what, &one.tallies[part.clone()], &two.tallies[part])
+            });
             let part = env * spec.state..(env + 1) * spec.state;
             found = found.or_else(|| {
                 let what = format!("last_state of env {env}");
@@ -221,6 +227,7 @@ fn keeps_its_word(factory: &dyn EnvFactory, spec: &EnvSpec) {
         out.last_observations.fill(f32::NAN);
         out.last_masks.fill(false);
         out.last_state.fill(f32::NAN);
+        out.tallies.fill(f32::NAN);
         env.step(actions.draw(spec), out.outbox()).expect("actions fit");
         for (lane, end) in out.ends.iter().enumerate() {
             last_moment(spec, &out, lane, end.is_over());
@@ -258,6 +265,9 @@ fn last_moment(spec: &EnvSpec, out: &Buffers, lane: usize, over: bool) {
     let state = &out.last_state[lane * spec.state..(lane + 1) * spec.state];
     let fits = |value: &f32| if over { value.is_finite() } else { value.is_nan() };
     assert!(state.iter().all(fits), "{name}: last state of lane {lane}");
+    let counted = spec.tallies.len();
+    let tallies = &out.tallies[lane * counted..(lane + 1) * counted];
+    assert!(tallies.iter().all(fits), "{name}: tallies of lane {lane}");
 }
 
 fn does_not_depend_on_how_it_runs(factory: &dyn EnvFactory, spec: &EnvSpec) {

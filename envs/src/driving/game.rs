@@ -31,15 +31,6 @@ pub struct Seat {
     pub lanes: u16,
 }
 
-/// On each learner's row: what became of its episodes since the lane was built.
-#[derive(Component, Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// Episodes that ended.
-    pub episodes: u32,
-    /// Those in which its vehicle crashed.
-    pub crashes: u32,
-}
-
 /// On each learner's row: its discrete action.
 #[derive(Component, Clone, Copy, Debug, Default)]
 struct Intent(u16);
@@ -88,13 +79,7 @@ type Vehicles = (
 );
 type Instances =
     (&'static mut Clock, &'static mut Dice, &'static mut Traffic, &'static mut Scenery);
-type Learners = (
-    &'static mut Seat,
-    &'static mut Tally,
-    &'static mut Intent,
-    &'static mut Pedals,
-    &'static mut Reward,
-);
+type Learners = (&'static mut Seat, &'static mut Intent, &'static mut Pedals, &'static mut Reward);
 
 /// The columns of one shard.
 struct Table<'a> {
@@ -114,7 +99,6 @@ struct Table<'a> {
     traffic: &'a mut [Traffic],
     sceneries: &'a mut [Scenery],
     seats: &'a mut [Seat],
-    tallies: &'a mut [Tally],
     intents: &'a mut [Intent],
     pedals: &'a mut [Pedals],
     rewards: &'a mut [Reward],
@@ -127,7 +111,6 @@ struct Instance<'a> {
     dice: &'a mut Dice,
     scenery: &'a mut Scenery,
     seats: &'a mut [Seat],
-    tallies: &'a mut [Tally],
     intents: &'a mut [Intent],
     pedals: &'a mut [Pedals],
     rewards: &'a mut [Reward],
@@ -144,8 +127,7 @@ impl<'a> Table<'a> {
             whole(vehicles.contiguous_iter_mut().expect(TABLE));
         let (clocks, dice, traffic, sceneries) =
             whole(instances.contiguous_iter_mut().expect(TABLE));
-        let (seats, tallies, intents, pedals, rewards) =
-            whole(learners.contiguous_iter_mut().expect(TABLE));
+        let (seats, intents, pedals, rewards) = whole(learners.contiguous_iter_mut().expect(TABLE));
         Self {
             rules,
             kinds: column(kinds),
@@ -163,7 +145,6 @@ impl<'a> Table<'a> {
             traffic: column(traffic),
             sceneries: column(sceneries),
             seats: column(seats),
-            tallies: column(tallies),
             intents: column(intents),
             pedals: column(pedals),
             rewards: column(rewards),
@@ -200,7 +181,6 @@ impl<'a> Table<'a> {
             dice: &mut self.dice[lane],
             scenery: &mut self.sceneries[lane],
             seats: &mut self.seats[chairs.clone()],
-            tallies: &mut self.tallies[chairs.clone()],
             intents: &mut self.intents[chairs.clone()],
             pedals: &mut self.pedals[chairs.clone()],
             rewards: &mut self.rewards[chairs],
@@ -356,7 +336,7 @@ fn touch(
     });
 }
 
-/// Rewards, ends and tallies.
+/// Rewards and ends.
 fn judge(
     setup: Res<Setup>,
     mut vehicles: Query<Vehicles>,
@@ -366,7 +346,7 @@ fn judge(
     let rules = &*setup.0;
     let mut table = Table::new(rules, &mut vehicles, &mut instances, &mut learners);
     for lane in 0..table.envs() {
-        let Instance { cars, clock, scenery, seats, tallies, intents, pedals, rewards, .. } =
+        let Instance { cars, clock, scenery, seats, intents, pedals, rewards, .. } =
             table.lane(lane);
         if scenery.trouble.is_some() {
             rewards.fill(Reward(0.0));
@@ -401,12 +381,6 @@ fn judge(
         } else {
             End::Running
         };
-        if clock.end.is_over() {
-            for (tally, seat) in tallies.iter_mut().zip(seats.iter()) {
-                tally.episodes += 1;
-                tally.crashes += u32::from(cars.damages[usize::from(seat.vehicle)].crashed);
-            }
-        }
     }
 }
 
@@ -524,13 +498,7 @@ impl EcsGame for Game {
             let traffic = Traffic::new(slots, &rules.network);
             world.spawn((clock, dice, traffic, Scenery::default()));
         }
-        let learner = (
-            Seat::default(),
-            Tally::default(),
-            Intent::default(),
-            Pedals::default(),
-            Reward::default(),
-        );
+        let learner = (Seat::default(), Intent::default(), Pedals::default(), Reward::default());
         world.spawn_batch(std::iter::repeat_n(learner, envs * rules.roles.len()));
         let vehicle = (
             Kind::default(),
@@ -592,7 +560,7 @@ impl EcsGame for Game {
     ) {
         let rules = &*self.rules;
         let (agents, obs) = (rules.roles.len(), rules.observation);
-        let crate::ecs::Frame { observations, masks, state } = frame;
+        let crate::ecs::Frame { observations, masks, state, tallies } = frame;
         columns.with(world, rules, |table, seeing| {
             for lane in 0..table.envs() {
                 let Instance { cars, clock, seats, .. } = table.lane(lane);
@@ -602,6 +570,9 @@ impl EcsGame for Game {
                 for (agent, seat) in seats.iter().enumerate() {
                     let row = lane * agents + agent;
                     let slot = usize::from(seat.vehicle);
+                    if let Some(out) = tallies.get_mut(row) {
+                        *out = f32::from(u8::from(cars.damages[slot].crashed));
+                    }
                     let observer = Observer {
                         slot,
                         speeds: rules.controls.speeds(),
@@ -631,13 +602,11 @@ impl EcsGame for Game {
 
     fn save(&self, columns: &mut Columns, world: &mut World, lane: usize, to: &mut Writer) {
         columns.with(world, &self.rules, |table, _| {
-            let Instance { cars, scenery, seats, tallies, .. } = table.lane(lane);
+            let Instance { cars, scenery, seats, .. } = table.lane(lane);
             to.u32(scenery.frames);
-            for (seat, tally) in seats.iter().zip(tallies.iter()) {
+            for seat in seats.iter() {
                 to.u32(u32::from(seat.vehicle));
                 to.u32(u32::from(seat.lanes));
-                to.u32(tally.episodes);
-                to.u32(tally.crashes);
             }
             for slot in 0..cars.slots() {
                 stored::save(&cars, slot, to);
@@ -654,15 +623,14 @@ impl EcsGame for Game {
     ) -> Result<(), BatchError> {
         let rules = &*self.rules;
         columns.with(world, rules, |table, _| {
-            let Instance { mut cars, scenery, seats, tallies, .. } = table.lane(lane);
+            let Instance { mut cars, scenery, seats, .. } = table.lane(lane);
             *scenery = Scenery { frames: from.u32()?, trouble: None };
-            for (seat, tally) in seats.iter_mut().zip(tallies.iter_mut()) {
+            for seat in seats.iter_mut() {
                 let vehicle = from.u32()?;
                 if vehicle as usize >= rules.slots {
                     return Err(stored::bad("a learner sits in no vehicle"));
                 }
                 *seat = Seat { vehicle: vehicle as u16, lanes: from.u32()? as u16 };
-                *tally = Tally { episodes: from.u32()?, crashes: from.u32()? };
             }
             for slot in 0..cars.slots() {
                 stored::restore(&mut cars, slot, from)?;
@@ -678,7 +646,7 @@ impl EcsGame for Game {
     fn describe(&self, columns: &mut Columns, world: &mut World, lane: usize) -> Value {
         let rules = &*self.rules;
         columns.with(world, rules, |table, _| {
-            let Instance { cars, scenery, seats, tallies, .. } = table.lane(lane);
+            let Instance { cars, scenery, seats, .. } = table.lane(lane);
             let learner = |slot: usize| {
                 seats.iter().position(|seat| usize::from(seat.vehicle) == slot)
             };
@@ -691,15 +659,7 @@ impl EcsGame for Game {
                 .filter(shown)
                 .map(|slot| stored::describe(&cars, slot, learner(slot)))
                 .collect();
-            let learners: Vec<Value> = seats
-                .iter()
-                .zip(tallies.iter())
-                .zip(&rules.roles)
-                .map(|((_, tally), role)| {
-                    json!({ "role": role, "episodes": tally.episodes, "crashes": tally.crashes })
-                })
-                .collect();
-            let mut state = json!({ "vehicles": vehicles, "learners": learners });
+            let mut state = json!({ "vehicles": vehicles, "learners": rules.roles });
             if let Some((slot, trouble)) = scenery.trouble {
                 state["quarantined"] = Value::from(match trouble {
                     Trouble::NotFinite => {

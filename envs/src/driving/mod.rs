@@ -63,7 +63,7 @@ mod tick;
 mod traffic;
 mod vehicle;
 
-pub use game::{AfterFrame, Frame, Game, Seat, Tally};
+pub use game::{AfterFrame, Frame, Game, Seat};
 pub use idm::Idm;
 pub use lane::Shape;
 pub use observe::{Feature, Grid, Kinematics, Lidar, Look, Ttc};
@@ -452,7 +452,20 @@ fn spec(name: String, rules: &Rules) -> EnvSpec {
         turns: Turns::Simultaneous,
         payoff: Payoff::General,
         horizon: rules.horizon,
+        tallies: crashes(&rules.roles),
     }
+}
+
+/// Whether each learner crashed, by role and, where several have one role, by number.
+fn crashes(roles: &[String]) -> Vec<String> {
+    let name = |(agent, role): (usize, &String)| {
+        let same = |other: &&String| *other == role;
+        if roles.iter().filter(same).count() == 1 {
+            return format!("crashed {role}");
+        }
+        format!("crashed {role} {}", roles[..agent].iter().filter(same).count())
+    };
+    roles.iter().enumerate().map(name).collect()
 }
 
 impl EnvFactory for Driving {

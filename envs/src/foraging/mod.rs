@@ -524,6 +524,7 @@ fn spec(name: String, rules: &Rules) -> EnvSpec {
         turns: Turns::Simultaneous,
         payoff: if rules.common { Payoff::Common } else { Payoff::General },
         horizon: Some(rules.steps),
+        tallies: Vec::new(),
     }
 }
 

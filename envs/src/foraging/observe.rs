@@ -59,7 +59,7 @@ pub(super) fn write(
     scope: Scope,
     frame: Frame<'_>,
 ) {
-    let Frame { observations, masks, state } = frame;
+    let Frame { observations, masks, state, tallies: _ } = frame;
     let wanted = |lane: usize| scope == Scope::All || seen.clocks[lane].end.is_over();
     for (row, (mask, legal)) in masks.as_chunks_mut().0.iter_mut().zip(seen.legal).enumerate() {
         if scope == Scope::All || wanted(row / rules.players) {

@@ -7,7 +7,7 @@ use bevy_ecs::system::SystemState;
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 
-use super::{ACTIONS, Escalation, Kind, MonsterHunt, Rules};
+use super::{ACTIONS, Escalation, Kind, Layout, MonsterHunt, Rules};
 use crate::batch::{Actions, BatchError, End};
 use crate::ecs::{Clock, Dice, EcsGame, Frame, Phase, Reward, Scope, Stages, column, whole};
 use crate::seed::below;
@@ -59,6 +59,13 @@ pub struct Tally {
     pub run: u32,
     /// Whether a betrayal ends the episode now.
     over: bool,
+}
+
+impl Tally {
+    /// In the order of [`Kind::tallies`], which leaves out those that cannot happen.
+    fn counts(self) -> [f32; 3] {
+        [self.together, self.betrayed, self.safe].map(|count| count as f32)
+    }
 }
 
 #[derive(Resource, Clone)]
@@ -125,8 +132,18 @@ impl Board<'_> {
         }
     }
 
-    /// All agents, then all things, on cells of their own.
+    /// All agents, then all things, on cells of their own or on the given ones.
     fn lay(&mut self) {
+        if let Layout::Fixed { agents, things } = &self.rules.layout {
+            let at = |&(row, col): &(u8, u8)| Place { row, col };
+            for (place, cell) in self.places.iter_mut().zip(agents) {
+                *place = at(cell);
+            }
+            for (thing, cell) in self.things.iter_mut().zip(things) {
+                *thing = Thing(at(cell));
+            }
+            return;
+        }
         self.places.fill(Place::NOWHERE);
         self.things.fill(Thing(Place::NOWHERE));
         for agent in 0..self.places.len() {
@@ -424,6 +441,7 @@ impl EcsGame for Game {
         let rules = &*self.rules;
         let (agents, size, state) = (rules.agents, self.spec.observation.size(), self.spec.state);
         let (size_of_mask, memory) = (ACTIONS.len(), rules.places());
+        let counted = self.spec.tallies.len();
         columns.with(world, |table| {
             for (lane, clock) in table.clocks.iter().enumerate() {
                 if scope == Scope::Ended && !clock.end.is_over() {
@@ -455,6 +473,10 @@ impl EcsGame for Game {
                 }
                 if let Some(out) = frame.state.get_mut(lane * state..(lane + 1) * state) {
                     see(rules, 0, places, things, run, out);
+                }
+                let tallies = lane * counted..(lane + 1) * counted;
+                if let Some(out) = frame.tallies.get_mut(tallies) {
+                    out.copy_from_slice(&table.tallies[lane].counts()[..counted]);
                 }
             }
         });

@@ -13,8 +13,8 @@
 //!
 //! **Actions**: LEFT, RIGHT, UP, DOWN, STAY. Masks forbid steps off the board.
 //!
-//! **Tallies.** [`describe`](crate::batch::BatchEnv::describe) counts, over the episode so far, what was done together
-//! (`together`), who was left alone with the risk (`betrayed`), and who played safe (`safe`).
+//! **Tallies.** Over an episode: what was done together (`together`), who was left alone with the risk (`betrayed`), and
+//! in Monster-Hunt who played safe (`safe`); [`describe`](crate::batch::BatchEnv::describe) tells them so far.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -37,6 +37,22 @@ const VERSION: u32 = 1;
 
 /// Names of the actions.
 pub const ACTIONS: [&str; 5] = ["LEFT", "RIGHT", "UP", "DOWN", "STAY"];
+
+/// Where an episode begins.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub enum Layout {
+    /// On random cells, no two alike.
+    #[default]
+    Random,
+    /// On these cells, each (row, column) from the upper left corner.
+    Fixed {
+        /// One for each agent; several may share a cell.
+        agents: Vec<(u8, u8)>,
+        /// In Monster-Hunt the monster, then the apples; in Escalation the light. No two alike.
+        things: Vec<(u8, u8)>,
+    },
+}
 
 /// Monster-Hunt: together the monster is prey, alone one is its prey; apples are safe.
 ///
@@ -69,6 +85,8 @@ pub struct MonsterHunt {
     pub respawn: bool,
     /// Whether the others' last actions are observed.
     pub memory: bool,
+    /// Where an episode begins.
+    pub layout: Layout,
 }
 
 impl Default for MonsterHunt {
@@ -85,6 +103,7 @@ impl Default for MonsterHunt {
             chases: true,
             respawn: true,
             memory: false,
+            layout: Layout::Random,
         }
     }
 }
@@ -108,6 +127,8 @@ pub struct Escalation {
     pub ends: bool,
     /// Whether the others' last actions are observed.
     pub memory: bool,
+    /// Where an episode begins.
+    pub layout: Layout,
 }
 
 impl Default for Escalation {
@@ -120,6 +141,7 @@ impl Default for Escalation {
             alone: -0.9,
             ends: true,
             memory: false,
+            layout: Layout::Random,
         }
     }
 }
@@ -129,6 +151,16 @@ impl Default for Escalation {
 enum Kind {
     Hunt(MonsterHunt),
     Escalation(Escalation),
+}
+
+impl Kind {
+    /// What [`Tally::counts`] counts.
+    fn tallies(&self) -> &'static [&'static str] {
+        match self {
+            Self::Hunt(_) => &["together", "betrayed", "safe"],
+            Self::Escalation(_) => &["together", "betrayed"],
+        }
+    }
 }
 
 /// A validated configuration.
@@ -141,6 +173,7 @@ struct Rules {
     things: usize,
     steps: u32,
     memory: bool,
+    layout: Layout,
     kind: Kind,
 }
 
@@ -183,6 +216,27 @@ impl Rules {
                 ));
             }
         }
+        if let Layout::Fixed { agents, things } = &self.layout {
+            for (what, cells, count) in
+                [("agents", agents, self.agents), ("things", things, self.things)]
+            {
+                if cells.len() != count {
+                    problems.push(format!("`layout`: {} cells for {count} {what}", cells.len()));
+                }
+                let off = |&&(row, col): &&(u8, u8)| row >= self.rows || col >= self.cols;
+                for cell in cells.iter().filter(off) {
+                    problems.push(format!(
+                        "`layout`: {cell:?} is outside the {} by {} board",
+                        self.rows, self.cols
+                    ));
+                }
+            }
+            for (index, cell) in things.iter().enumerate() {
+                if things[..index].contains(cell) {
+                    problems.push(format!("`layout`: two things on {cell:?}"));
+                }
+            }
+        }
         BuildError::check(problems)?;
         Ok(self)
     }
@@ -213,6 +267,7 @@ impl Rules {
             turns: Turns::Simultaneous,
             payoff: Payoff::General,
             horizon: Some(self.steps),
+            tallies: self.kind.tallies().iter().map(|&name| name.to_owned()).collect(),
         }
     }
 }
@@ -226,6 +281,7 @@ impl MonsterHunt {
             things: 1 + self.apples,
             steps: self.steps,
             memory: self.memory,
+            layout: self.layout.clone(),
             kind: Kind::Hunt(self.clone()),
         };
         rules.check(&[("together", self.together), ("alone", self.alone), ("apple", self.apple)])
@@ -241,6 +297,7 @@ impl Escalation {
             things: 1,
             steps: self.steps,
             memory: self.memory,
+            layout: self.layout.clone(),
             kind: Kind::Escalation(self.clone()),
         };
         rules.check(&[("together", self.together), ("alone", self.alone)])
@@ -302,7 +359,9 @@ macro_rules! environment {
 environment!(MonsterHunt, "trust dilemma: hunt a monster together, or eat apples", {
     let few = Self { respawn: false, memory: true, steps: 20, ..Self::default() };
     let many = Self { size: (6, 4), agents: 4, needed: 3, apples: 1, ..Self::default() };
-    vec![Self::default(), few, many]
+    let things = vec![(2, 2), (0, 4), (4, 0)];
+    let layout = Layout::Fixed { agents: vec![(0, 0), (4, 4)], things };
+    vec![Self::default(), few, many, Self { layout, ..Self::default() }]
 });
 
 environment!(Escalation, "trust dilemma: the longer together, the dearer a betrayal", {

@@ -55,6 +55,10 @@ pub struct Evaluation {
     episodes: Vec<Ended>,
     /// `[episodes, agents]`, undiscounted.
     returns: Vec<f64>,
+    /// What the environment counts.
+    tallied: Vec<String>,
+    /// `[episodes, tallies]`.
+    tallies: Vec<f32>,
     /// Whether every episode that was asked for was played.
     pub complete: bool,
 }
@@ -108,12 +112,21 @@ impl Evaluation {
         Mean::of(self.team_returns())
     }
 
+    /// What the environment counts, and over the episodes.
+    pub fn tallies(&self) -> impl Iterator<Item = (&str, Mean)> {
+        self.tallied.iter().enumerate().map(|(index, name)| {
+            let counts = self.tallies.iter().skip(index).step_by(self.tallied.len());
+            (name.as_str(), Mean::of(counts.map(|&count| f64::from(count))))
+        })
+    }
+
     /// The results as one JSON object.
     pub fn summary(&self) -> Value {
         let mean = self.mean();
+        let words = |Mean { mean, error }| json!({ "mean": mean, "standard_error": error });
         let agents: Vec<_> = (0..self.agents)
             .map(|agent| Mean::of(self.returns.iter().skip(agent).step_by(self.agents).copied()))
-            .map(|Mean { mean, error }| json!({ "mean": mean, "standard_error": error }))
+            .map(words)
             .collect();
         let terminated = self.episodes.iter().filter(|episode| episode.terminated).count();
         let least = self.team_returns().fold(f64::INFINITY, f64::min);
@@ -121,7 +134,7 @@ impl Evaluation {
         let positive = self.team_returns().filter(|&value| value > 0.0).count();
         // Without episodes these are no numbers, which JSON writes as null.
         let share = |count: usize| count as f64 / self.episodes() as f64;
-        json!({
+        let mut summary = json!({
             "episodes": self.episodes(),
             "complete": self.complete,
             "return": {
@@ -135,7 +148,12 @@ impl Evaluation {
             "agent_returns": agents,
             "length": Mean::of(self.lengths()).mean,
             "terminated": share(terminated),
-        })
+        });
+        if !self.tallied.is_empty() {
+            let tallies = self.tallies().map(|(name, mean)| (name.to_owned(), words(mean)));
+            summary["tallies"] = tallies.collect::<serde_json::Map<_, _>>().into();
+        }
+        summary
     }
 
     /// The entry that stands for all results in the digest log.
@@ -212,6 +230,7 @@ impl Match<'_> {
             agents: spec.agents,
             common: spec.payoff == Payoff::Common,
             complete: true,
+            tallied: spec.tallies.clone(),
             ..Evaluation::default()
         };
         for Group { evaluation, log } in played {
@@ -222,6 +241,7 @@ impl Match<'_> {
             }
             whole.episodes.extend(evaluation.episodes);
             whole.returns.extend(evaluation.returns);
+            whole.tallies.extend(evaluation.tallies);
             whole.complete &= evaluation.complete;
         }
         if whole.complete {
@@ -252,15 +272,15 @@ impl Match<'_> {
         let mut log = Vec::new();
         let mut running = vec![0.0_f64; envs * agents];
         let mut lengths = vec![0_u32; envs];
-        // Episodes of each lane, and their returns one after the other.
-        let mut ended: Vec<(Vec<Ended>, Vec<f64>)> = vec![<_>::default(); envs];
+        // Episodes of each lane, and their returns and tallies one after the other.
+        let mut ended: Vec<(Vec<Ended>, Vec<f64>, Vec<f32>)> = vec![<_>::default(); envs];
         batch.reset(0, buffers.outbox())?;
         log.push(StepHasher::start(Kind::GroupStart, group, &seen(&buffers)));
         let mut open = quotas.iter().filter(|&&quota| quota > 0).count();
         let (mut step, mut complete) = (0, true);
         while open > 0 {
             if complete && (self.stop)() {
-                for (quota, (episodes, _)) in quotas.iter_mut().zip(&ended) {
+                for (quota, (episodes, ..)) in quotas.iter_mut().zip(&ended) {
                     let begun = episodes.len() as u64 + 1;
                     complete &= begun >= *quota;
                     *quota = begun.min(*quota);
@@ -292,7 +312,7 @@ impl Match<'_> {
                     continue;
                 }
                 let sums = &mut running[lane * agents..(lane + 1) * agents];
-                let (episodes, returns) = &mut ended[lane];
+                let (episodes, returns, tallies) = &mut ended[lane];
                 if (episodes.len() as u64) < quotas[lane] {
                     episodes.push(Ended {
                         lane: lanes.start + lane as u32,
@@ -300,6 +320,8 @@ impl Match<'_> {
                         terminated: *end == End::Terminated,
                     });
                     returns.extend_from_slice(sums);
+                    let counted = spec.tallies.len();
+                    tallies.extend_from_slice(&buffers.tallies[lane * counted..][..counted]);
                     finished += 1;
                     open -= usize::from(episodes.len() as u64 == quotas[lane]);
                 }
@@ -309,9 +331,10 @@ impl Match<'_> {
             progress.advance(finished);
         }
         let mut evaluation = Evaluation { agents, complete, ..Evaluation::default() };
-        for (episodes, returns) in ended {
+        for (episodes, returns, tallies) in ended {
             evaluation.episodes.extend(episodes);
             evaluation.returns.extend(returns);
+            evaluation.tallies.extend(tallies);
         }
         Ok(Group { evaluation, log })
     }

@@ -345,14 +345,17 @@ impl Training<'_> {
         let evaluation = game.play(policy.as_ref(), record, &Progress::none())?;
         let mean = evaluation.mean();
         record.evaluation(self.arena, &self.player.name, self.plan.seed, step, &evaluation)?;
-        record.metrics(
-            step,
-            &[
-                ("evaluate/return", mean.mean),
-                ("evaluate/return_standard_error", mean.error),
-                ("evaluate/episodes", evaluation.episodes() as f64),
-            ],
-        )?;
+        let tallies: Vec<_> = evaluation
+            .tallies()
+            .map(|(name, mean)| (format!("evaluate/{name}"), mean.mean))
+            .collect();
+        let mut metrics = vec![
+            ("evaluate/return", mean.mean),
+            ("evaluate/return_standard_error", mean.error),
+            ("evaluate/episodes", evaluation.episodes() as f64),
+        ];
+        metrics.extend(tallies.iter().map(|(name, mean)| (name.as_str(), *mean)));
+        record.metrics(step, &metrics)?;
         progress.say(format!("return {:.3}", mean.mean));
         self.last = evaluation.summary();
         // The later of two equals: it has seen more.
