@@ -336,6 +336,9 @@ pub trait BatchEnv: Send {
 
     /// The lane's state in the environment's own words, for traces, replays and error messages.
     ///
+    /// A state that holds `truncated: true` says that the time limit is reached, also where the rules end the episode at
+    /// that very moment: an [`End`] says only one of the two.
+    ///
     /// # Errors
     /// [`BatchError::Lane`].
     fn describe(&mut self, lane: usize) -> Result<serde_json::Value, BatchError>;

@@ -336,6 +336,11 @@ fn touch(
     });
 }
 
+/// Whether the time limit is reached.
+fn late(rules: &Rules, clock: &Clock) -> bool {
+    rules.horizon.is_some_and(|horizon| clock.step >= horizon)
+}
+
 /// Rewards and ends.
 fn judge(
     setup: Res<Setup>,
@@ -373,7 +378,7 @@ fn judge(
             off |= pay.offroad_terminal && !cars.on_road(slot);
             all_arrived &= pay.arrived(&cars, slot);
         }
-        let late = rules.horizon.is_some_and(|horizon| clock.step >= horizon);
+        let late = late(rules, clock);
         clock.end = if crashed || off || all_arrived {
             End::Terminated
         } else if late {
@@ -646,20 +651,26 @@ impl EcsGame for Game {
     fn describe(&self, columns: &mut Columns, world: &mut World, lane: usize) -> Value {
         let rules = &*self.rules;
         columns.with(world, rules, |table, _| {
-            let Instance { cars, scenery, seats, .. } = table.lane(lane);
+            let Instance { cars, clock, scenery, seats, .. } = table.lane(lane);
             let learner = |slot: usize| {
                 seats.iter().position(|seat| usize::from(seat.vehicle) == slot)
             };
             let shown = |slot: &usize| {
                 // Vehicles that leave an intersection are still seen, but are off its list already.
                 cars.kinds[*slot] != Kind::Absent
-                    && !(rules.flows && learner(*slot).is_none() && gone(&cars, *slot))
+                    && !(rules.flows
+                        && clock.step > 0
+                        && learner(*slot).is_none()
+                        && gone(&cars, *slot))
             };
             let vehicles: Vec<Value> = (0..cars.slots())
                 .filter(shown)
                 .map(|slot| stored::describe(&cars, slot, learner(slot)))
                 .collect();
             let mut state = json!({ "vehicles": vehicles, "learners": rules.roles });
+            if late(rules, clock) {
+                state["truncated"] = Value::from(true);
+            }
             if let Some((slot, trouble)) = scenery.trouble {
                 state["quarantined"] = Value::from(match trouble {
                     Trouble::NotFinite => {

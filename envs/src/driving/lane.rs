@@ -186,21 +186,19 @@ impl Lane {
         }
     }
 
-    /// Lower bounds of |r| and of how far s is outside the lane, without transcendental functions.
-    pub(super) fn glance(&self, point: [f64; 2]) -> (f64, f64) {
+    /// Lower bounds of |r| and of how far s is outside the lane, without transcendental functions; nothing where
+    /// [`local`](Self::local) has none itself.
+    pub(super) fn glance(&self, point: [f64; 2]) -> Option<(f64, f64)> {
         let outside = |s: f64| (s - self.length).max(-s).max(0.0);
         match self.curve {
-            Curve::Straight(segment) => {
-                let (s, r) = segment.local(point);
-                (r.abs(), outside(s))
-            }
+            Curve::Straight(_) => None,
             Curve::Sine { base, amplitude, .. } => {
                 let (s, r) = base.local(point);
-                (r.abs() - amplitude.abs(), outside(s))
+                Some(((r.abs() - amplitude.abs()).max(0.0), outside(s)))
             }
             Curve::Circular { center, radius, .. } => {
                 let distance = norm([point[0] - center[0], point[1] - center[1]]);
-                ((radius - distance).abs(), 0.0)
+                Some(((radius - distance).abs(), 0.0))
             }
         }
     }

@@ -50,6 +50,7 @@ mod lane;
 mod math;
 mod near;
 mod observe;
+mod recording;
 mod regulation;
 mod reward;
 mod road;
@@ -76,10 +77,11 @@ pub use task::{Action, MetaActions, Task, TaskError, WheelActions};
 pub use traffic::Traffic;
 pub use vehicle::{Body, Command, Damage, Drift, Facing, Goal, Kind, Mind, Route, Track};
 
+use recording::Recording;
 use reward::Pay;
 use road::Network;
 use routes::Routes;
-use scene::{Recording, Row};
+use scene::Row;
 use spawn::Spawn;
 use task::Controls;
 
@@ -220,16 +222,13 @@ impl Driving {
             Some(name) => name.parse().map_err(|error| one(format!("`task`: {error}")))?,
             None => recording.as_ref().map_or(Task::ALL[0], |recording| recording.task),
         };
-        let base = task.config();
+        // A recording holds its task's settings; another task's name overrides them.
+        let base = match &recording {
+            Some(recording) if recording.task == task => recording.config.clone(),
+            _ => task.config(),
+        };
         let mut problems = Vec::new();
-        let settings = recording.as_ref().map(|recording| recording.settings.clone());
-        let settings = settings.unwrap_or_default();
-        let mut road = self.road.clone().or(base.road).unwrap_or(Road::UTurn);
-        if let (None, Road::Highway { lanes, .. }, Some(count)) =
-            (&self.road, &mut road, settings.lanes_count)
-        {
-            *lanes = count;
-        }
+        let road = self.road.clone().or(base.road).unwrap_or(Road::UTurn);
         let counted = match &road {
             Road::Highway { lanes, .. } | Road::Exit { lanes } => *lanes,
             _ => 1,
@@ -242,17 +241,14 @@ impl Driving {
         let actions = self.actions.clone().or(base.actions).unwrap_or_default();
         let controls = actions.resolve(&mut problems);
         let idm = self.idm.or(base.idm).unwrap_or_default();
-        let frequency = self.simulation_frequency.or(settings.simulation_frequency);
-        let frequency = frequency.or(base.simulation_frequency).unwrap_or(15);
-        let policy = self.policy_frequency.or(settings.policy_frequency);
-        let policy = policy.or(base.policy_frequency).unwrap_or(1);
+        let frequency = self.simulation_frequency.or(base.simulation_frequency).unwrap_or(15);
+        let policy = self.policy_frequency.or(base.policy_frequency).unwrap_or(1);
         if policy == 0 || frequency < policy || frequency / policy > 100 {
             problems.push(format!(
                 "`simulation_frequency` {frequency} and `policy_frequency` {policy}: there must be 1 to 100 frames a step"
             ));
         }
-        let duration = self.duration.or(settings.duration).or(base.duration);
-        let duration = duration.unwrap_or(f64::INFINITY);
+        let duration = self.duration.or(base.duration).unwrap_or(f64::INFINITY);
         if !(duration > 0.0 && (duration <= 1e6 || duration.is_infinite())) {
             problems
                 .push(format!("`duration`: {duration}, it must be above 0, at most 1e6, or inf"));
@@ -271,11 +267,7 @@ impl Driving {
             density: population.density.unwrap_or(1.0),
             ego_spacing: population.ego_spacing.unwrap_or(1.0),
             initial_lane: population.initial_lane.map(|lane| lane as u16),
-            arrivals: settings
-                .spawn_probability
-                .filter(|_| self.population.spawn_probability.is_none())
-                .or(population.spawn_probability)
-                .unwrap_or(0.0),
+            arrivals: population.spawn_probability.unwrap_or(0.0),
             destination: population.destination.clone(),
             check_collisions: population.check_collisions.unwrap_or(true),
             kind: controls.kind(),
@@ -331,12 +323,11 @@ impl Driving {
         for role in self.rewards.keys().filter(|role| !roles.contains(role)) {
             problems.push(format!("`rewards`: no learner is called `{role}`"));
         }
-        let recorded = Reward { collision: settings.collision_reward, ..Reward::default() };
         let pays = roles
             .iter()
             .map(|role| {
                 let own = self.rewards.get(role).cloned().unwrap_or_default();
-                let all = own.or(&self.reward).or(&recorded).or(&base.reward);
+                let all = own.or(&self.reward).or(&base.reward);
                 all.resolve(&network, &mut problems)
             })
             .collect();

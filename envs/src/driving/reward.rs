@@ -29,7 +29,7 @@ pub enum Rule {
     /// `collision * crash + left_lane * lane / last lane + high_speed * clip(share of the speed)`, brought to [0, 1],
     /// times on the road.
     UTurn,
-    /// `1 / (1 + centering_cost r^2) + action * norm of the action + collision * crash`, brought to [0, 1],
+    /// `goal / (1 + centering_cost r^2) + action * norm of the action + collision * crash`, brought to [0, 1],
     /// times on the road; leaving the road ends it.
     Racetrack,
 }
@@ -52,7 +52,7 @@ pub struct Reward {
     pub lane_change: Option<f64>,
     /// Weight of the lack of speed on the merging lane.
     pub merging_speed: Option<f64>,
-    /// Weight of the goal: arriving, or the exit.
+    /// Weight of the goal: arriving, the exit, or on a racetrack the middle of the lane.
     pub goal: Option<f64>,
     /// Weight of the action's norm.
     pub action: Option<f64>,
@@ -316,7 +316,7 @@ impl Pay {
                 unit(collision + self.left_lane * left + self.high_speed * fast) * on_road
             }
             Rule::Racetrack => {
-                let centred = 1.0 / (1.0 + self.centering_cost * track.r * track.r);
+                let centred = self.goal / (1.0 + self.centering_cost * track.r * track.r);
                 unit(centred + self.action * deed.norm + collision) * on_road
             }
         }

@@ -281,10 +281,11 @@ impl Network {
         let mut polar = Polar::default();
         for &number in self.near.at(point) {
             let lane = &self.lanes[usize::from(number)];
-            let (aside, outside) = lane.glance(point);
-            let off = aside > lane.width / 2.0 + 1.0 || outside > OVERHANG;
-            if off && aside.max(0.0) + outside >= best.0 {
-                continue;
+            if let Some((aside, outside)) = lane.glance(point) {
+                let off = aside > lane.width / 2.0 + 1.0 || outside > OVERHANG;
+                if off && aside + outside >= best.0 {
+                    continue;
+                }
             }
             let local = lane.local_with(point, &mut polar);
             if lane.holds(local, 1.0) {

@@ -1,13 +1,12 @@
-//! Scenes in which every vehicle is given: in the scenario file, or by a recording of highway-env.
+//! Scenes in which every vehicle is given.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
+use super::Controls;
 use super::control::speed_index;
 use super::road::Network;
 use super::routes::{Leg, Route, Routes};
 use super::vehicle::{Body, Goal, Kind, Mind};
-use super::{Controls, Task};
 
 /// (from, to, id) of a lane.
 pub type LaneIndex = (String, String, u16);
@@ -66,6 +65,12 @@ pub struct Car {
     /// Whether it has crashed already.
     #[serde(default)]
     pub crashed: bool,
+    /// Its number in a recording; not used, vehicles are numbered by their order.
+    #[serde(default)]
+    pub id: Option<u32>,
+    /// The lane it is on in a recording; not used, for that follows from the position and the heading.
+    #[serde(default)]
+    pub lane: Option<LaneIndex>,
     /// The learner that drives it, such as `ego`; learners are numbered in the order of their vehicles.
     #[serde(default)]
     pub role: Option<String>,
@@ -78,6 +83,9 @@ pub struct Car {
     /// For learners with meta-actions: the position of the target speed in the list; the nearest.
     #[serde(default)]
     pub speed_index: Option<usize>,
+    /// For learners with meta-actions: the list of target speeds of a recording, which must be that of `actions`.
+    #[serde(default)]
+    pub target_speeds: Vec<f64>,
     /// Seconds since its last decision on a lane change; `(x + y) pi mod 1`.
     #[serde(default)]
     pub timer: Option<f64>,
@@ -167,6 +175,12 @@ pub(super) fn resolve(
             }
             None => car.kind.kind(),
         };
+        if car.role.is_some() && !car.target_speeds.is_empty() && car.target_speeds != speeds {
+            refuse(format!(
+                "`target_speeds` are {:?}, the learners' `actions` say {speeds:?}",
+                car.target_speeds
+            ));
+        }
         // A stated target of 0 is meant, unlike in the constructors, where it stands for none.
         let mut row = Row::new(network, kind, body, car.target_speed, speeds);
         if let (Some(target), false) = (car.target_speed, kind == Kind::Meta && car.role.is_some())
@@ -222,74 +236,4 @@ pub(super) fn resolve(
         rows.push(row);
     }
     Resolved { rows, seats }
-}
-
-/// What the first line of a recording says.
-#[derive(Clone, Debug)]
-pub(super) struct Recording {
-    pub(super) task: Task,
-    pub(super) cars: Vec<Car>,
-    pub(super) settings: Settings,
-}
-
-/// Settings of a recording that override the task's.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Settings {
-    pub(super) simulation_frequency: Option<u32>,
-    pub(super) policy_frequency: Option<u32>,
-    pub(super) duration: Option<f64>,
-    pub(super) collision_reward: Option<f64>,
-    pub(super) lanes_count: Option<usize>,
-    pub(super) spawn_probability: Option<f64>,
-}
-
-#[derive(Deserialize)]
-struct Head {
-    env: String,
-    #[serde(default)]
-    config: Settings,
-    ego: Value,
-    vehicles: Vec<Value>,
-}
-
-/// Lane numbers that numpy made were written as text.
-fn number(value: &mut Value) {
-    if let Some(parsed) = value.as_str().and_then(|text| text.parse::<u16>().ok()) {
-        *value = Value::from(parsed);
-    }
-}
-
-impl Recording {
-    /// Reads the head of a recording a JSON object with `env`, `config`, `ego` (an id or a list of ids) and `vehicles`.
-    ///
-    /// # Errors
-    /// In words.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let line = text.lines().next().unwrap_or_default();
-        let head: Head = serde_json::from_str(line).map_err(|error| error.to_string())?;
-        let task: Task = head.env.parse().map_err(|error: super::TaskError| error.to_string())?;
-        let egos = match &head.ego {
-            Value::Array(list) => list.clone(),
-            one => vec![one.clone()],
-        };
-        let mut cars = Vec::new();
-        for mut vehicle in head.vehicles {
-            let learns = egos.contains(&vehicle["id"]);
-            if let Value::Object(fields) = &mut vehicle {
-                // The lane follows from the position, the list of speeds from the task.
-                for name in ["id", "lane", "target_speeds"] {
-                    fields.remove(name);
-                }
-                if let Some(Value::Array(lane)) = fields.get_mut("target_lane") {
-                    lane.iter_mut().skip(2).for_each(number);
-                }
-                if learns {
-                    fields.insert("role".to_owned(), Value::from("ego"));
-                }
-            }
-            cars.push(serde_json::from_value(vehicle).map_err(|error| error.to_string())?);
-        }
-        Ok(Self { task, cars, settings: head.config })
-    }
 }

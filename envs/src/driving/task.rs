@@ -181,7 +181,7 @@ const fn task(name: &'static str, base: Base, connected: bool) -> Task {
 
 impl Task {
     /// Every task that can be named.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         task("highway-v0", Base::Highway, false),
         task("highway-fast-v0", Base::HighwayFast, false),
         task("two-way-v0", Base::TwoWay, false),
@@ -192,7 +192,9 @@ impl Task {
         task("intersection-v0", Base::Intersection, false),
         task("intersection-v1", Base::IntersectionContinuous, false),
         task("intersection-v2", Base::Intersection, true),
+        task("intersection-multi-agent-v0", Base::IntersectionMultiAgent, false),
         task("intersection-multi-agent-v1", Base::IntersectionMultiAgent, false),
+        task("intersection-multi-agent-v2", Base::IntersectionMultiAgent, true),
         task("exit-v0", Base::Exit, false),
         task("exit-v1", Base::Exit, true),
         task("u-turn-v0", Base::UTurn, false),

@@ -120,7 +120,8 @@ impl Tracer {
             observations: observations.chunks_exact(self.spec.observation.size()).collect(),
             rewards: &self.buffers.rewards,
             terminated: end == End::Terminated,
-            truncated: end == End::Truncated,
+            // Where the rules end an episode at its time limit, the state alone can say so.
+            truncated: end == End::Truncated || state["truncated"] == true,
             state: &state,
         };
         let mut text = serde_json::to_string(&line).map_err(|error| failed(&error))?;

@@ -155,6 +155,35 @@ fn trace_prints_a_golden_trajectory() {
     }
 }
 
+/// Its last step is a crash in the last second: both flags are set, as in the reference.
+#[test]
+fn trace_prints_both_ends_of_a_recorded_drive() {
+    let folder = folder("trace-recording");
+    let golden = root().join("tests/golden/driving-more/u-turn-v1-seed501.jsonl");
+    let text = std::fs::read_to_string(&golden).unwrap();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    std::fs::copy(&golden, folder.join("r.jsonl")).unwrap();
+    let scenario = folder.join("s.ron");
+    std::fs::write(&scenario, "(version: 1, seed: 1, env: Driving(scene: Recorded(\"r.jsonl\")))")
+        .unwrap();
+    let actions: String = lines[1..].iter().map(|line| format!("[{}]\n", line["action"])).collect();
+    let file = folder.join("a.jsonl");
+    std::fs::write(&file, actions).unwrap();
+    let output =
+        gambol(&["trace", scenario.to_str().unwrap(), "--actions", file.to_str().unwrap()]);
+    assert!(output.status.success(), "{}", message(&output));
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let printed: Vec<Value> =
+        printed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(printed.len(), lines.len());
+    for (found, expected) in printed.iter().zip(&lines).skip(1) {
+        assert_eq!(found["terminated"], expected["terminated"]);
+        assert_eq!(found["truncated"], expected["truncated"]);
+    }
+    let last = printed.last().unwrap();
+    assert_eq!((&last["terminated"], &last["truncated"]), (&Value::from(true), &Value::from(true)));
+}
+
 #[test]
 fn digests_do_not_depend_on_threads_or_shards_and_verify_agrees() {
     let folder = folder("digests");
