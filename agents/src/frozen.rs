@@ -25,6 +25,8 @@ pub struct Actor {
     pub choice: Choice,
     input: Vec<f32>,
     values: Vec<f32>,
+    /// `[rows, memory]` of a recurrent network.
+    memory: Vec<f32>,
 }
 
 impl Actor {
@@ -71,8 +73,13 @@ impl Actor {
             return Err(AgentError { problems });
         }
         let network = Network::new(&form);
-        let (input, values) = (Vec::new(), Vec::new());
-        Ok(Self { form, network, agents, obs, identify, masked, choice, input, values })
+        let (input, values, memory) = (Vec::new(), Vec::new(), Vec::new());
+        Ok(Self { form, network, agents, obs, identify, masked, choice, input, values, memory })
+    }
+
+    /// A copy that has seen nothing and chooses in this way.
+    pub fn fresh(&self, choice: Choice) -> Self {
+        Self { choice, memory: Vec::new(), ..self.clone() }
     }
 
     /// The form of the network.
@@ -85,10 +92,11 @@ impl Actor {
     /// # Errors
     /// [`LearnError::Shape`] when there are too few or too many.
     pub fn fill(&mut self, flat: &[f32]) -> Result<(), LearnError> {
-        self.network.fill(&self.form, flat)
+        self.network.fill(flat)
     }
 
-    /// The values of every action, `[rows, actions]`.
+    /// The values of every action, `[rows, actions]`. A recurrent network remembers the view: it is to see every moment
+    /// once.
     ///
     /// # Errors
     /// [`PolicyError::Rows`] when the view is not one of the environment that the actor was made for.
@@ -107,7 +115,16 @@ impl Actor {
         } else {
             view.observations
         };
-        let forward = self.network.forward(input, &mut self.values);
+        let units = self.network.memory();
+        if self.memory.len() != rows * units {
+            self.memory.clear();
+            self.memory.resize(rows * units, 0.0);
+        }
+        let lane = view.agents * units;
+        for (env, _) in view.started.iter().enumerate().filter(|(_, started)| **started) {
+            self.memory[env * lane..(env + 1) * lane].fill(0.0);
+        }
+        let forward = self.network.step(input, &mut self.memory, &mut self.values);
         forward.map_err(|error| PolicyError::Other(error.to_string()))?;
         Ok(&self.values)
     }
@@ -132,7 +149,15 @@ pub(crate) fn with_ids(observations: &[f32], agents: usize, obs: usize, input: &
 
 impl Policy for Actor {
     fn fork(&self) -> Box<dyn Policy> {
-        Box::new(self.clone())
+        Box::new(self.fresh(self.choice))
+    }
+
+    fn memory(&self) -> Vec<f32> {
+        self.memory.clone()
+    }
+
+    fn remember(&mut self, memory: &[f32]) {
+        memory.clone_into(&mut self.memory);
     }
 
     fn act(
@@ -154,7 +179,8 @@ impl Policy for Actor {
 /// A network whose parameters come from a safetensors file, such as the one that training leaves in its run directory.
 ///
 /// The file holds `{prefix}.0.weight` (`[outputs, inputs]`, or `[agents, outputs, inputs]` for separate parameters),
-/// `{prefix}.0.bias`, and so on for each layer. A network that reads `agents` numbers more than an observation
+/// `{prefix}.0.bias`, and so on for each layer; the one before the last may be recurrent, with `weight_ih`, `bias_ih`,
+/// `weight_hh` and `bias_hh` as `torch.nn.GRU` has them. A network that reads `agents` numbers more than an observation
 /// has is told the agent's number.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]

@@ -15,6 +15,7 @@ pub mod advantage;
 pub mod choice;
 pub mod frozen;
 pub mod gigpo;
+mod gru;
 pub mod learner;
 pub mod mansa;
 pub mod martingale;

@@ -1,17 +1,14 @@
-//! The forward pass of small dense networks in our own code: no libtorch, the same bits on every machine.
+//! The forward pass of dense layers in our own code: no libtorch, the same bits on every machine.
 //!
 //! Every output is `bias + x[0] w[0] + x[1] w[1] + ..`, summed in that order in single precision and never fused.
 //! Rows and outputs are worked on side by side, which does not change any sum.
 
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 /// Outputs computed side by side: two AVX2 registers.
 const LANES: usize = 16;
 /// Rows computed side by side, so that each weight that is read serves four of them.
 const ROWS: usize = 4;
-/// Rows of one unit of parallel work. A constant, though no sum depends on it.
-pub(crate) const BLOCK: usize = 256;
 
 /// What a hidden layer does to its sums.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
@@ -24,7 +21,7 @@ pub enum Activation {
 }
 
 impl Activation {
-    fn apply(self, values: &mut [f32]) {
+    pub(crate) fn apply(self, values: &mut [f32]) {
         match self {
             // Not `max`, which would turn a NaN into 0 and hide it.
             Self::Relu => values.iter_mut().for_each(|x| *x = if *x < 0.0 { 0.0 } else { *x }),
@@ -112,83 +109,6 @@ impl Dense {
                 let out = &mut y[(row + n * self.sets) * self.outputs..][from..to];
                 out.copy_from_slice(&sums[..to - from]);
             }
-        }
-    }
-}
-
-/// Dense layers with an activation between them and a linear head, `[rows, inputs]` to `[rows, outputs]`.
-///
-/// With several parameter sets, row `i` uses set `i % sets`: with one set for each agent that is the agent's own.
-#[derive(Clone, Debug)]
-pub struct Mlp {
-    layers: Vec<Dense>,
-    activation: Activation,
-    width: usize,
-    hidden: Vec<f32>,
-}
-
-impl Mlp {
-    /// A network of zeros with these layer widths, inputs first; there are at least two widths.
-    pub(crate) fn new(sets: usize, widths: &[usize], activation: Activation) -> Self {
-        let layers: Vec<_> =
-            widths.windows(2).map(|pair| Dense::new(sets.max(1), pair[0], pair[1])).collect();
-        let hidden = &widths[1..widths.len().max(2) - 1];
-        let width = hidden.iter().copied().max().unwrap_or(0);
-        Self { layers, activation, width, hidden: Vec::new() }
-    }
-
-    /// Length of an input row.
-    pub fn inputs(&self) -> usize {
-        self.layers.first().map_or(0, |layer| layer.inputs)
-    }
-
-    /// Length of an output row.
-    pub fn outputs(&self) -> usize {
-        self.layers.last().map_or(0, |layer| layer.outputs)
-    }
-
-    /// Takes all parameters, layer by layer: weights `[sets, outputs, inputs]`, then biases `[sets, outputs]`.
-    pub(crate) fn fill(&mut self, mut flat: &[f32]) {
-        for layer in &mut self.layers {
-            let (own, rest) = flat.split_at(layer.size());
-            layer.fill(own);
-            flat = rest;
-        }
-    }
-
-    /// Computes `[rows, outputs]` from `[rows, inputs]`. Allocates only when there are more rows than ever before.
-    pub(crate) fn forward(&mut self, x: &[f32], y: &mut [f32]) {
-        let Self { layers, activation, width, hidden } = self;
-        let Some((head, body)) = layers.split_last() else { return };
-        let outputs = head.outputs.max(1);
-        let rows = y.len() / outputs;
-        let inputs = body.first().unwrap_or(head).inputs;
-        // Two rows of hidden values for each row; at least 1, for there are no chunks of nothing.
-        let room = (2 * *width).max(1);
-        if hidden.len() < rows * room {
-            hidden.resize(rows * room, 0.0);
-        }
-        let work = |block: usize, x: &[f32], y: &mut [f32], hidden: &mut [f32]| {
-            let (rows, first) = (y.len() / outputs, block * BLOCK);
-            let (mut from, mut to) = hidden.split_at_mut(rows * *width);
-            let mut present = x;
-            for layer in body {
-                let out = &mut to[..rows * layer.outputs];
-                layer.forward(first, present, out);
-                activation.apply(out);
-                (from, to) = (to, from);
-                present = &from[..rows * layer.outputs];
-            }
-            head.forward(first, present, y);
-        };
-        if rows <= BLOCK {
-            work(0, x, y, &mut hidden[..rows * room]);
-        } else {
-            y.par_chunks_mut(BLOCK * outputs)
-                .zip(x.par_chunks((BLOCK * inputs).max(1)))
-                .zip(hidden[..rows * room].par_chunks_mut(BLOCK * room))
-                .enumerate()
-                .for_each(|(block, ((y, x), hidden))| work(block, x, y, hidden));
         }
     }
 }

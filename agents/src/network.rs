@@ -1,9 +1,13 @@
 //! What networks look like, and networks that act without libtorch.
 
+use std::fmt;
+
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::learner::{Checkpoint, LearnError, Saved, Values};
-use crate::mlp::{Activation, Mlp};
+use crate::gru::Gru;
+use crate::learner::{Checkpoint, LearnError, Saved};
+use crate::mlp::{Activation, Dense};
 
 /// Whether agents share their parameters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
@@ -23,6 +27,9 @@ pub struct NetworkConfig {
     pub hidden: Vec<usize>,
     /// What follows each hidden layer.
     pub activation: Activation,
+    /// Whether the last hidden layer is one of gated recurrent units, whose memory lasts for an episode; `EPyMARL`'s
+    /// recurrent agents are `hidden: [128, 128], recurrent: true`.
+    pub recurrent: bool,
     /// Whether agents share their parameters.
     pub sharing: Sharing,
 }
@@ -32,6 +39,7 @@ impl Default for NetworkConfig {
         Self {
             hidden: vec![64, 64],
             activation: Activation::default(),
+            recurrent: false,
             sharing: Sharing::default(),
         }
     }
@@ -52,6 +60,11 @@ impl NetworkConfig {
                 self.hidden.len()
             ));
         }
+        if self.recurrent && self.hidden.is_empty() {
+            problems.push(
+                "`network.recurrent`: true, but `hidden` has no layer that could remember".into(),
+            );
+        }
     }
 
     /// The network of agents that see `obs` numbers each.
@@ -64,7 +77,7 @@ impl NetworkConfig {
         let mut widths = vec![obs + id];
         widths.extend(&self.hidden);
         widths.push(outputs);
-        Form { sets, widths, activation: self.activation }
+        Form { sets, widths, activation: self.activation, recurrent: self.recurrent }
     }
 }
 
@@ -77,6 +90,15 @@ pub struct Form {
     pub widths: Vec<usize>,
     /// What follows each hidden layer.
     pub activation: Activation,
+    /// Whether the last hidden layer is one of gated recurrent units.
+    pub recurrent: bool,
+}
+
+impl fmt::Display for Form {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = if self.recurrent { "recurrent layers" } else { "layers" };
+        write!(f, "{kind} {:?} in {} sets", self.widths, self.sets)
+    }
 }
 
 /// One parameter tensor.
@@ -86,7 +108,7 @@ pub(crate) struct Parameter {
     pub(crate) name: String,
     /// `[outputs, inputs]` or `[outputs]`, with the sets in front when there are several.
     pub(crate) shape: Vec<usize>,
-    /// Inputs of the layer, which scale the first values.
+    /// What scales the first values: inputs of the layer, for recurrent ones its units.
     pub(crate) fan_in: usize,
 }
 
@@ -97,22 +119,27 @@ impl Parameter {
 }
 
 impl Form {
+    /// Which layer is one of gated recurrent units.
+    fn recurrent_layer(&self) -> Option<usize> {
+        if self.recurrent { self.widths.len().checked_sub(3) } else { None }
+    }
+
+    /// Numbers that the network remembers for each row; 0 when it is not recurrent.
+    pub fn memory(&self) -> usize {
+        self.recurrent_layer().map_or(0, |layer| self.widths[layer + 1])
+    }
+
     /// Every tensor in the order in which flat parameters hold them.
     pub(crate) fn parameters(&self) -> Vec<Parameter> {
-        let stacked = |shape: &[usize]| {
-            let sets = if self.sets == 1 { &[][..] } else { std::slice::from_ref(&self.sets) };
-            [sets, shape].concat()
-        };
+        let recurrent = self.recurrent_layer();
         let layers = self.widths.windows(2).enumerate();
-        layers
-            .flat_map(|(layer, pair)| {
-                let (inputs, outputs) = (pair[0], pair[1]);
-                [("weight", vec![outputs, inputs]), ("bias", vec![outputs])].map(|(kind, shape)| {
-                    let (name, shape) = (format!("{layer}.{kind}"), stacked(&shape));
-                    Parameter { name, shape, fan_in: inputs }
-                })
-            })
-            .collect()
+        let layers = layers.map(|(layer, pair)| tensors(layer, pair, recurrent == Some(layer)));
+        let sets = if self.sets == 1 { &[][..] } else { std::slice::from_ref(&self.sets) };
+        let stacked = |parameter: Parameter| {
+            let shape = [sets, &parameter.shape].concat();
+            Parameter { shape, ..parameter }
+        };
+        layers.flatten().map(stacked).collect()
     }
 
     /// Number of parameters.
@@ -120,8 +147,9 @@ impl Form {
         self.parameters().iter().map(Parameter::size).sum()
     }
 
-    /// Reads the form off the tensors `{prefix}.{n}.weight`, whose numbers `n` need not be consecutive,
-    /// so that what `torch.nn.Sequential` saved fits too. Also gives the parameters, flat.
+    /// Reads the form off the tensors `{prefix}.{n}.weight` and, of a recurrent layer, `{prefix}.{n}.weight_ih`, whose
+    /// numbers `n` need not be consecutive, so that what `torch.nn.Sequential` saved fits too.
+    /// Also gives the parameters, flat.
     ///
     /// # Errors
     /// [`LearnError::Checkpoint`] when there is no layer or shapes do not follow each other.
@@ -130,21 +158,23 @@ impl Form {
         prefix: &str,
         activation: Activation,
     ) -> Result<(Self, Vec<f32>), LearnError> {
-        let mut layers: Vec<(usize, &Saved)> = checkpoint
+        let mut layers: Vec<(usize, &str, &Saved)> = checkpoint
             .tensors
             .iter()
             .filter_map(|(name, saved)| {
-                let number =
-                    name.strip_prefix(prefix)?.strip_prefix('.')?.strip_suffix(".weight")?;
-                Some((number.parse().ok()?, saved))
+                let (number, kind) =
+                    name.strip_prefix(prefix)?.strip_prefix('.')?.split_once('.')?;
+                let first = matches!(kind, "weight" | "weight_ih");
+                first.then_some((number.parse().ok()?, kind, saved))
             })
             .collect();
-        layers.sort_unstable_by_key(|(number, _)| *number);
+        layers.sort_unstable_by_key(|(number, ..)| *number);
         let misfit = |why: String| Err(LearnError::Checkpoint(why));
-        let mut form = Self { sets: 1, widths: Vec::new(), activation };
+        let mut form = Self { sets: 1, widths: Vec::new(), activation, recurrent: false };
         let mut flat = Vec::new();
-        for (number, saved) in layers {
-            let name = format!("{prefix}.{number}.weight");
+        for (at, &(number, kind, saved)) in layers.iter().enumerate() {
+            let name = format!("{prefix}.{number}.{kind}");
+            let recurrent = kind == "weight_ih";
             let (sets, outputs, inputs) = match saved.shape[..] {
                 [outputs, inputs] => (1, outputs, inputs),
                 [sets, outputs, inputs] => (sets, outputs, inputs),
@@ -157,6 +187,12 @@ impl Form {
             };
             if sets == 0 || outputs == 0 || inputs == 0 {
                 return misfit(format!("`{name}` is empty: {:?}", saved.shape));
+            }
+            if recurrent && (outputs % 3 != 0 || at + 2 != layers.len()) {
+                return misfit(format!(
+                    "`{name}` of shape {:?}: a recurrent layer has three gates and stands before the last layer",
+                    saved.shape
+                ));
             }
             match form.widths.last() {
                 None => {
@@ -171,20 +207,22 @@ impl Form {
                     ));
                 }
             }
-            form.widths.push(outputs);
-            let Values::F32(weights) = &saved.values else {
-                return misfit(format!("`{name}` does not hold 32-bit floats"));
-            };
-            if weights.len() != sets * outputs * inputs {
-                return misfit(format!(
-                    "`{name}` has {} numbers for shape {:?}",
-                    weights.len(),
-                    saved.shape
-                ));
+            form.recurrent |= recurrent;
+            form.widths.push(if recurrent { outputs / 3 } else { outputs });
+            let stacked = &saved.shape[..saved.shape.len() - 2];
+            for tensor in tensors(number, &form.widths[form.widths.len() - 2..], recurrent) {
+                let shape = [stacked, &tensor.shape].concat();
+                let values = checkpoint.f32(&format!("{prefix}.{}", tensor.name), &shape)?;
+                let numbers = shape.iter().product::<usize>();
+                if values.len() != numbers {
+                    return misfit(format!(
+                        "`{prefix}.{}` has {} numbers for shape {shape:?}",
+                        tensor.name,
+                        values.len()
+                    ));
+                }
+                flat.extend_from_slice(values);
             }
-            flat.extend_from_slice(weights);
-            let shape = if saved.shape.len() == 2 { vec![outputs] } else { vec![sets, outputs] };
-            flat.extend_from_slice(checkpoint.f32(&format!("{prefix}.{number}.bias"), &shape)?);
         }
         if form.widths.is_empty() {
             return misfit(format!("there is no `{prefix}.0.weight`"));
@@ -211,66 +249,179 @@ impl Form {
     }
 }
 
-/// A network that acts without libtorch.
+/// The tensors of one layer with these inputs and outputs, of one set, in the order in which flat parameters hold them;
+/// names and shapes are `PyTorch`'s.
+fn tensors(layer: usize, pair: &[usize], recurrent: bool) -> Vec<Parameter> {
+    let (inputs, outputs) = (pair[0], pair[1]);
+    let of = |kind: &str, shape: &[usize], fan_in: usize| Parameter {
+        name: format!("{layer}.{kind}"),
+        shape: shape.to_vec(),
+        fan_in,
+    };
+    if recurrent {
+        let (gates, units) = (3 * outputs, outputs);
+        vec![
+            of("weight_ih", &[gates, inputs], units),
+            of("bias_ih", &[gates], units),
+            of("weight_hh", &[gates, units], units),
+            of("bias_hh", &[gates], units),
+        ]
+    } else {
+        vec![of("weight", &[outputs, inputs], inputs), of("bias", &[outputs], inputs)]
+    }
+}
+
+/// Rows of one unit of parallel work. A constant, though no sum depends on it.
+const BLOCK: usize = 256;
+
+/// A network that acts without libtorch: dense layers with an activation between them, perhaps one of gated recurrent
+/// units behind them, and a linear head, `[rows, inputs]` to `[rows, outputs]`.
+///
+/// With several parameter sets, row `i` uses set `i % sets`: with one set for each agent that is the agent's own.
 #[derive(Clone, Debug)]
-pub enum Network {
-    /// Dense layers.
-    Mlp(Mlp),
+pub struct Network {
+    body: Vec<Dense>,
+    gru: Option<Gru>,
+    head: Dense,
+    activation: Activation,
+    size: usize,
+    /// Widest layer of the body.
+    width: usize,
+    /// `[rows, room]`.
+    scratch: Vec<f32>,
 }
 
 impl Network {
     /// A network of zeros.
     pub fn new(form: &Form) -> Self {
-        Self::Mlp(Mlp::new(form.sets, &form.widths, form.activation))
+        let sets = form.sets.max(1);
+        let dense = |pair: &[usize]| Dense::new(sets, pair[0], pair[1]);
+        let pairs: Vec<&[usize]> = form.widths.windows(2).collect();
+        let (last, before) = pairs.split_last().map_or((&[0, 0][..], &[][..]), |(l, b)| (*l, b));
+        let recurrent = form.recurrent_layer();
+        let body = &before[..recurrent.unwrap_or(before.len())];
+        Self {
+            body: body.iter().map(|pair| dense(pair)).collect(),
+            gru: recurrent.map(|layer| Gru::new(sets, before[layer][0], before[layer][1])),
+            head: dense(last),
+            activation: form.activation,
+            size: form.size(),
+            width: body.iter().map(|pair| pair[1]).max().unwrap_or(0),
+            scratch: Vec::new(),
+        }
     }
 
     /// Length of an input row.
     pub fn inputs(&self) -> usize {
-        match self {
-            Self::Mlp(mlp) => mlp.inputs(),
-        }
+        let after = self.gru.as_ref().map_or(self.head.inputs, Gru::inputs);
+        self.body.first().map_or(after, |layer| layer.inputs)
     }
 
     /// Length of an output row.
     pub fn outputs(&self) -> usize {
-        match self {
-            Self::Mlp(mlp) => mlp.outputs(),
-        }
+        self.head.outputs
+    }
+
+    /// Numbers that are remembered for each row; 0 when the network is not recurrent.
+    pub fn memory(&self) -> usize {
+        self.gru.as_ref().map_or(0, Gru::units)
     }
 
     /// Takes flat parameters in the order of the form's tensors.
     ///
     /// # Errors
     /// [`LearnError::Shape`] when there are too few or too many.
-    pub fn fill(&mut self, form: &Form, flat: &[f32]) -> Result<(), LearnError> {
-        let expected = form.size();
-        if flat.len() != expected {
-            return Err(LearnError::Shape { what: "parameters", expected, found: flat.len() });
+    pub fn fill(&mut self, mut flat: &[f32]) -> Result<(), LearnError> {
+        let (expected, found) = (self.size, flat.len());
+        if found != expected {
+            return Err(LearnError::Shape { what: "parameters", expected, found });
         }
-        match self {
-            Self::Mlp(mlp) => mlp.fill(flat),
+        let mut take = |size: usize| {
+            let (own, rest) = flat.split_at(size);
+            flat = rest;
+            own
+        };
+        for layer in &mut self.body {
+            layer.fill(take(layer.size()));
         }
+        if let Some(gru) = &mut self.gru {
+            gru.fill(take(gru.size()));
+        }
+        self.head.fill(take(self.head.size()));
         Ok(())
     }
 
     /// Computes `[rows, outputs]` from `[rows, inputs]`; row `i` uses parameter set `i % sets`.
     ///
     /// # Errors
-    /// [`LearnError::Shape`] when the slices do not hold the same number of rows.
+    /// [`LearnError::Shape`] when the slices do not hold the same number of rows, or the network is recurrent.
     pub fn forward(&mut self, x: &[f32], y: &mut [f32]) -> Result<(), LearnError> {
+        self.step(x, &mut [], y)
+    }
+
+    /// As [`forward`](Self::forward) for one moment of a sequence: `memory`, `[rows, memory]`, is what was remembered and
+    /// becomes what is to be remembered. Allocates only when there are more rows than ever before.
+    ///
+    /// # Errors
+    /// [`LearnError::Shape`] when the slices do not hold the same number of rows.
+    pub fn step(&mut self, x: &[f32], memory: &mut [f32], y: &mut [f32]) -> Result<(), LearnError> {
         let rows = y.len() / self.outputs().max(1);
         for (what, expected, found) in [
             ("network inputs", rows * self.inputs(), x.len()),
+            ("network memory", rows * self.memory(), memory.len()),
             ("network outputs", rows * self.outputs(), y.len()),
         ] {
             if expected != found {
                 return Err(LearnError::Shape { what, expected, found });
             }
         }
-        match self {
-            Self::Mlp(mlp) => mlp.forward(x, y),
+        let (inputs, units, outputs) = (self.inputs().max(1), self.memory(), self.outputs());
+        // Two rows of hidden values for each row; at least 1, for there are no chunks of nothing.
+        let room = (2 * self.width + self.gru.as_ref().map_or(0, Gru::scratch)).max(1);
+        let mut scratch = std::mem::take(&mut self.scratch);
+        if scratch.len() < rows * room {
+            scratch.resize(rows * room, 0.0);
         }
+        let own = &mut scratch[..rows * room];
+        if rows <= BLOCK {
+            self.block(0, x, memory, y, own);
+        } else {
+            let blocks = y
+                .par_chunks_mut((BLOCK * outputs).max(1))
+                .zip(x.par_chunks(BLOCK * inputs))
+                .zip(own.par_chunks_mut(BLOCK * room))
+                .enumerate();
+            let this = &*self;
+            if units == 0 {
+                blocks.for_each(|(block, ((y, x), own))| this.block(block, x, &mut [], y, own));
+            } else {
+                let memory = memory.par_chunks_mut(BLOCK * units);
+                blocks.zip(memory).for_each(|((block, ((y, x), own)), memory)| {
+                    this.block(block, x, memory, y, own);
+                });
+            }
+        }
+        self.scratch = scratch;
         Ok(())
+    }
+
+    fn block(&self, number: usize, x: &[f32], memory: &mut [f32], y: &mut [f32], own: &mut [f32]) {
+        let (rows, first) = (y.len() / self.head.outputs.max(1), number * BLOCK);
+        let (mut from, rest) = own.split_at_mut(rows * self.width);
+        let (mut to, gates) = rest.split_at_mut(rows * self.width);
+        let mut present = x;
+        for layer in &self.body {
+            let out = &mut to[..rows * layer.outputs];
+            layer.forward(first, present, out);
+            self.activation.apply(out);
+            (from, to) = (to, from);
+            present = &from[..rows * layer.outputs];
+        }
+        if let Some(gru) = &self.gru {
+            gru.step(first, present, memory, gates);
+            present = memory;
+        }
+        self.head.forward(first, present, y);
     }
 }
 
@@ -289,7 +440,7 @@ mod tests {
     }
 
     fn form(sets: usize, widths: &[usize], activation: Activation) -> Form {
-        Form { sets, widths: widths.to_vec(), activation }
+        Form { sets, widths: widths.to_vec(), activation, recurrent: false }
     }
 
     /// The definition, one number at a time.
@@ -327,7 +478,7 @@ mod tests {
             let form = form(sets, &[7, 33, 20, 5], activation);
             let flat = some_numbers(form.size(), 1);
             let mut network = Network::new(&form);
-            network.fill(&form, &flat).unwrap();
+            network.fill(&flat).unwrap();
             // 700 rows is more than two blocks, and not a multiple of the sets or of the rows side by side.
             for rows in [1, 2, 3, 4, 5, 11, 257, 700] {
                 let (x, mut y) = (some_numbers(rows * 7, 2), vec![0.0; rows * 5]);
@@ -355,7 +506,7 @@ mod tests {
         let run = |threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             let mut network = Network::new(&form);
-            network.fill(&form, &flat).unwrap();
+            network.fill(&flat).unwrap();
             let mut y = vec![0.0; 1000 * 6];
             pool.install(|| network.forward(&x, &mut y)).unwrap();
             y

@@ -203,6 +203,7 @@ pub enum PolicyError {
 /// Maps a batch of observations to a batch of actions. Object safe and batch first.
 pub trait Policy: Send {
     /// Chooses an action for every row; every random number comes from `rngs`, lane by lane in agent order.
+    /// A policy with memory takes this as the next moment of every lane, whether or not its actions are then taken.
     ///
     /// # Errors
     /// [`PolicyError`].

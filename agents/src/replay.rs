@@ -1,4 +1,4 @@
-//! A ring of past transitions.
+//! A ring of past transitions, drawn one by one or, for recurrent networks, as windows of one lane.
 
 use gambol_envs::batch::{Actions, End};
 use gambol_envs::seed::below;
@@ -15,9 +15,18 @@ pub(crate) struct Sizes {
     pub(crate) actions: usize,
     /// 0 when nobody asked for the global state.
     pub(crate) state: usize,
+    /// Numbers that an agent remembers; 0 when it does not.
+    pub(crate) units: usize,
+    /// Steps of a lane that are drawn together; 1 when agents do not remember.
+    pub(crate) window: usize,
+    /// Lanes of a rollout, each of which makes a window; 1 when agents do not remember.
+    pub(crate) lanes: usize,
 }
 
 /// The last `capacity` joint transitions; the oldest gives way.
+///
+/// A window is the slots `first + lane, first + lanes + lane, ..` of a group of `window * lanes` slots: those of one lane in
+/// one rollout.
 #[derive(Clone, Debug)]
 pub(crate) struct Replay {
     sizes: Sizes,
@@ -41,11 +50,31 @@ pub(crate) struct Replay {
     rewards: Vec<f32>,
     /// `[capacity]`, the numbers of [`End`].
     ends: Vec<u8>,
+    /// `[capacity]`, 1 where an episode starts; empty when agents do not remember.
+    started: Vec<u8>,
+    /// `[windows, agents, units]`: what was remembered before the window.
+    memory: Vec<f32>,
+}
+
+/// What is drawn.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Draw {
+    /// Transitions, rounded up to whole windows.
+    pub(crate) size: usize,
+    /// Whether the agent's number stands behind observations.
+    pub(crate) id: bool,
+    /// Whether masks count.
+    pub(crate) masked: bool,
+    /// Whether something follows the time limit.
+    pub(crate) bootstrap_at_limit: bool,
 }
 
 /// A drawn batch; the agent is the slowest index, so that separate networks find their rows together.
+/// Rows of windows are numbered `step * windows + window`.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Batch {
+    /// Transitions.
+    pub(crate) rows: usize,
     /// `[agents, batch, obs + id]`, ids behind the observation when asked for.
     pub(crate) observations: Vec<f32>,
     /// As `observations`.
@@ -62,13 +91,22 @@ pub(crate) struct Batch {
     pub(crate) rewards: Vec<f32>,
     /// `[batch]`: 1 where the value of what follows counts.
     pub(crate) follows: Vec<f32>,
+    /// `[batch]`: whether an episode starts; empty when agents do not remember.
+    pub(crate) started: Vec<bool>,
+    /// `[windows, agents, units]`: what was remembered before each window.
+    pub(crate) memory: Vec<f32>,
+    slots: Vec<usize>,
 }
 
 /// Added to the value of an action that may not be taken.
 pub(crate) const FORBIDDEN: f32 = -1e30;
 
 impl Replay {
+    /// A ring of so many transitions, rounded down to whole rollouts where windows are drawn.
     pub(crate) fn new(sizes: Sizes, capacity: usize) -> Self {
+        let group = sizes.window * sizes.lanes;
+        let capacity = capacity / group * group;
+        let remembered = if sizes.units > 0 { capacity } else { 0 };
         let (agents, obs) = (capacity * sizes.agents, capacity * sizes.agents * sizes.obs);
         Self {
             sizes,
@@ -83,16 +121,43 @@ impl Replay {
             actions: vec![0; agents],
             rewards: vec![0.0; agents],
             ends: vec![0; capacity],
+            started: vec![0; remembered],
+            memory: vec![0.0; remembered / sizes.window * sizes.agents * sizes.units],
         }
     }
 
-    /// Stores every transition of a rollout, step by step, lane by lane.
+    /// Stores every transition of a rollout, step by step, lane by lane, and what agents remembered before it,
+    /// `[lanes, agents, units]` or empty for nothing.
     ///
     /// # Errors
     /// [`LearnError::Shape`] or [`LearnError::NotFinite`]; nothing is stored then.
-    pub(crate) fn push(&mut self, rollout: &Rollout, update: u64) -> Result<(), LearnError> {
-        let Sizes { agents, obs, actions, state } = self.sizes;
+    pub(crate) fn push(
+        &mut self,
+        rollout: &Rollout,
+        memory: &[f32],
+        update: u64,
+    ) -> Result<(), LearnError> {
+        let Sizes { agents, obs, actions, state, units, window, lanes } = self.sizes;
         rollout.check(agents, obs, actions, update)?;
+        if units > 0 {
+            let numbers = lanes * agents * units;
+            for (what, expected, found) in [
+                ("steps of a rollout", window, rollout.steps),
+                ("instances", lanes, rollout.envs),
+                ("memory", numbers, if memory.is_empty() { numbers } else { memory.len() }),
+            ] {
+                if expected != found {
+                    return Err(LearnError::Shape { what, expected, found });
+                }
+            }
+            let group = self.at / window * agents * units;
+            let place = &mut self.memory[group..group + numbers];
+            if memory.is_empty() {
+                place.fill(0.0);
+            } else {
+                place.copy_from_slice(memory);
+            }
+        }
         if state > 0 && rollout.state_size != state {
             let (what, expected, found) = ("state length", state, rollout.state_size);
             return Err(LearnError::Shape { what, expected, found });
@@ -134,6 +199,9 @@ impl Replay {
                 }
                 put(&mut self.rewards, slot, &rollout.rewards[t * rows..(t + 1) * rows][team]);
                 self.ends[slot] = end as u8;
+                if units > 0 {
+                    self.started[slot] = u8::from(now.started[env]);
+                }
                 self.at = (self.at + 1) % self.capacity;
                 self.len = (self.len + 1).min(self.capacity);
             }
@@ -141,36 +209,47 @@ impl Replay {
         Ok(())
     }
 
-    /// Draws `size` transitions with replacement.
-    pub(crate) fn draw(
-        &self,
-        rng: &mut ChaCha8Rng,
-        size: usize,
-        id: bool,
-        masked: bool,
-        bootstrap_at_limit: bool,
-        batch: &mut Batch,
-    ) {
-        let Sizes { agents, obs, actions, state } = self.sizes;
-        let width = obs + if id { agents } else { 0 };
+    /// Draws transitions, or windows of them, with replacement.
+    pub(crate) fn draw(&self, rng: &mut ChaCha8Rng, draw: Draw, batch: &mut Batch) {
+        let Sizes { agents, obs, actions, state, units, window, lanes } = self.sizes;
+        let windows = draw.size.div_ceil(window);
+        let size = windows * window;
+        batch.rows = size;
+        let width = obs + if draw.id { agents } else { 0 };
         for list in [&mut batch.observations, &mut batch.next_observations] {
             list.clear();
             list.resize(agents * size * width, 0.0);
         }
         batch.next_masks.clear();
         batch.next_masks.resize(agents * size * actions, 0.0);
-        batch.state.clear();
-        batch.next_state.clear();
-        batch.follows.clear();
+        for list in [&mut batch.state, &mut batch.next_state, &mut batch.follows, &mut batch.memory]
+        {
+            list.clear();
+        }
+        batch.started.clear();
         batch.actions.resize(agents * size, 0);
         batch.rewards.resize(agents * size, 0.0);
+        // The slots of all rows, in order.
+        batch.slots.resize(size, 0);
+        for drawn in 0..windows {
+            let number = below(rng, (self.len / window) as u32) as usize;
+            let first = number / lanes * lanes * window + number % lanes;
+            for step in 0..window {
+                batch.slots[step * windows + drawn] = first + step * lanes;
+            }
+            let own = number * agents * units;
+            batch.memory.extend_from_slice(&self.memory[own..own + agents * units]);
+        }
         for row in 0..size {
-            let slot = below(rng, self.len as u32) as usize;
+            let slot = batch.slots[row];
+            if units > 0 {
+                batch.started.push(self.started[slot] == 1);
+            }
             batch.state.extend_from_slice(&self.state[slot * state..(slot + 1) * state]);
             batch.next_state.extend_from_slice(&self.next_state[slot * state..(slot + 1) * state]);
             let end = self.ends[slot];
-            let follows =
-                end == End::Running as u8 || (bootstrap_at_limit && end == End::Truncated as u8);
+            let follows = end == End::Running as u8
+                || (draw.bootstrap_at_limit && end == End::Truncated as u8);
             batch.follows.push(if follows { 1.0 } else { 0.0 });
             for agent in 0..agents {
                 let (from, to) = (slot * agents + agent, agent * size + row);
@@ -180,11 +259,11 @@ impl Replay {
                 ] {
                     let line = &mut list[to * width..(to + 1) * width];
                     line[..obs].copy_from_slice(&all[from * obs..(from + 1) * obs]);
-                    if id {
+                    if draw.id {
                         line[obs + agent] = 1.0;
                     }
                 }
-                if masked {
+                if draw.masked {
                     let open = &self.next_masks[from * actions..(from + 1) * actions];
                     let line = &mut batch.next_masks[to * actions..(to + 1) * actions];
                     for (value, &open) in line.iter_mut().zip(open) {
@@ -199,7 +278,7 @@ impl Replay {
 
     /// Adds everything to a checkpoint under `replay.`.
     pub(crate) fn save(&self, checkpoint: &mut Checkpoint) {
-        let Sizes { agents, obs, actions, state } = self.sizes;
+        let Sizes { agents, obs, actions, state, units, window, .. } = self.sizes;
         let len = self.len;
         let mut floats = |name: &str, all: &[f32], width: usize| {
             checkpoint.put_f32(
@@ -213,6 +292,12 @@ impl Replay {
         floats("state", &self.state, state);
         floats("next_state", &self.next_state, state);
         floats("rewards", &self.rewards, agents);
+        if units > 0 {
+            let (rows, width) = (len / window, agents * units);
+            let memory = self.memory[..rows * width].to_vec();
+            checkpoint.put_f32("replay.memory", &[rows, width], memory);
+            checkpoint.put_u8("replay.started", self.started[..len].to_vec());
+        }
         checkpoint.put_u8("replay.next_masks", self.next_masks[..len * agents * actions].to_vec());
         checkpoint.put_u8("replay.actions", self.actions[..len * agents].to_vec());
         checkpoint.put_u8("replay.ends", self.ends[..len].to_vec());
@@ -224,7 +309,7 @@ impl Replay {
     /// # Errors
     /// [`LearnError::Checkpoint`].
     pub(crate) fn load(&self, checkpoint: &Checkpoint) -> Result<Self, LearnError> {
-        let Sizes { agents, obs, actions, state } = self.sizes;
+        let Sizes { agents, obs, actions, state, units, window, lanes } = self.sizes;
         let misfit = |why: &str| LearnError::Checkpoint(why.to_owned());
         let &[len, at] = checkpoint.i64("replay.position")? else {
             return Err(misfit("`replay.position` must have two entries"));
@@ -232,6 +317,9 @@ impl Replay {
         let (len, at) = (len as usize, at as usize);
         if len > self.capacity || at >= self.capacity {
             return Err(misfit("the replay has another capacity"));
+        }
+        if len % (window * lanes) != 0 || at % (window * lanes) != 0 {
+            return Err(misfit("the replay holds windows of another length"));
         }
         let mut replay = Self::new(self.sizes, self.capacity);
         (replay.len, replay.at) = (len, at);
@@ -248,12 +336,21 @@ impl Replay {
             ("replay.next_masks", &mut replay.next_masks, agents * actions),
             ("replay.actions", &mut replay.actions, agents),
             ("replay.ends", &mut replay.ends, 1),
+            ("replay.started", &mut replay.started, 1),
         ] {
+            if all.is_empty() {
+                continue;
+            }
             let saved = checkpoint.u8(name)?;
             if saved.len() != len * width {
                 return Err(LearnError::Checkpoint(format!("`{name}` has another length")));
             }
             all[..len * width].copy_from_slice(saved);
+        }
+        if units > 0 {
+            let (rows, width) = (len / window, agents * units);
+            let memory = checkpoint.f32("replay.memory", &[rows, width])?;
+            replay.memory[..rows * width].copy_from_slice(memory);
         }
         Ok(replay)
     }
@@ -271,7 +368,8 @@ mod tests {
     use super::*;
     use crate::policy::ActionBuffer;
 
-    const SIZES: Sizes = Sizes { agents: 2, obs: 3, actions: 2, state: 1 };
+    const SIZES: Sizes =
+        Sizes { agents: 2, obs: 3, actions: 2, state: 1, units: 0, window: 1, lanes: 1 };
 
     fn spec() -> EnvSpec {
         EnvSpec {
@@ -326,7 +424,8 @@ mod tests {
     fn numbers(replay: &Replay, draw: u32, end: End) -> Vec<usize> {
         let mut rng = Streams::new(5).at(Purpose::Learn, 0, draw);
         let mut batch = Batch::default();
-        replay.draw(&mut rng, 400, true, true, true, &mut batch);
+        let draw = Draw { size: 400, id: true, masked: true, bootstrap_at_limit: true };
+        replay.draw(&mut rng, draw, &mut batch);
         let mut seen = Vec::new();
         for row in 0..400 {
             let number = batch.state[row] as usize;
@@ -368,7 +467,7 @@ mod tests {
             // 10 is no multiple of 4, so that rollouts are cut by the ring's end.
             let mut replay = Replay::new(SIZES, 10);
             for pushed in 1..=7 {
-                replay.push(&rollout((pushed - 1) * 4, 4, end), 0).unwrap();
+                replay.push(&rollout((pushed - 1) * 4, 4, end), &[], 0).unwrap();
                 let newest = (pushed * 4_usize).saturating_sub(10)..pushed * 4;
                 let seen = distinct(numbers(&replay, pushed as u32, end));
                 assert_eq!(seen, newest.collect::<Vec<_>>(), "after {pushed} rollouts");
@@ -379,10 +478,10 @@ mod tests {
     #[test]
     fn a_rollout_larger_than_the_ring_leaves_its_end() {
         let mut replay = Replay::new(SIZES, 3);
-        replay.push(&rollout(0, 8, End::Running), 0).unwrap();
+        replay.push(&rollout(0, 8, End::Running), &[], 0).unwrap();
         assert_eq!(distinct(numbers(&replay, 0, End::Running)), [5, 6, 7]);
         let mut one = Replay::new(SIZES, 1);
-        one.push(&rollout(0, 2, End::Running), 0).unwrap();
+        one.push(&rollout(0, 2, End::Running), &[], 0).unwrap();
         assert_eq!(distinct(numbers(&one, 0, End::Running)), [1]);
     }
 
@@ -391,14 +490,14 @@ mod tests {
         for pushed in [0, 1, 2, 3, 5] {
             let mut whole = Replay::new(SIZES, 10);
             for rollout_number in 0..pushed {
-                whole.push(&rollout(rollout_number * 4, 4, End::Running), 0).unwrap();
+                whole.push(&rollout(rollout_number * 4, 4, End::Running), &[], 0).unwrap();
             }
             let mut checkpoint = Checkpoint::default();
             whole.save(&mut checkpoint);
             let mut restored = Replay::new(SIZES, 10).load(&checkpoint).unwrap();
             for more in pushed..pushed + 4 {
                 for replay in [&mut whole, &mut restored] {
-                    replay.push(&rollout(more * 4, 4, End::Running), 0).unwrap();
+                    replay.push(&rollout(more * 4, 4, End::Running), &[], 0).unwrap();
                 }
                 let [one, other] =
                     [&whole, &restored].map(|replay| numbers(replay, more as u32, End::Running));
@@ -414,7 +513,7 @@ mod tests {
     #[test]
     fn a_checkpoint_of_another_ring_is_refused() {
         let mut large = Replay::new(SIZES, 10);
-        large.push(&rollout(0, 9, End::Running), 0).unwrap();
+        large.push(&rollout(0, 9, End::Running), &[], 0).unwrap();
         let mut checkpoint = Checkpoint::default();
         large.save(&mut checkpoint);
         assert!(Replay::new(SIZES, 8).load(&checkpoint).is_err());
@@ -422,5 +521,66 @@ mod tests {
         short.put_u8("replay.ends", vec![0; 8]);
         let error = large.load(&short).unwrap_err().to_string();
         assert!(error.contains("`replay.ends` has another length"), "{error}");
+    }
+    /// Four lanes of three steps: windows are one lane's steps in order with the memory before them, also after the ring has
+    /// turned over and after a restart.
+    #[test]
+    fn windows_follow_one_lane() {
+        const LANES: usize = 4;
+        const STEPS: usize = 3;
+        let sizes = Sizes { units: 2, window: STEPS, lanes: LANES, ..SIZES };
+        // The number of a transition tells its rollout, step and lane; lane 1 starts an episode at step 2.
+        let rollout = |number: usize| {
+            let mut rollout = Rollout::new(&spec(), LANES, STEPS);
+            for t in 0..STEPS {
+                for lane in 0..LANES {
+                    let name = (number * 100 + t * 10 + lane) as f32;
+                    rollout.state[t * LANES + lane] = name;
+                    rollout.observations[(t * LANES + lane) * 6] = name;
+                    rollout.started[t * LANES + lane] = lane == 1 && t == 2;
+                }
+            }
+            rollout.put_actions(0, &ActionBuffer::Discrete(vec![0; LANES * 2]));
+            rollout.steps = STEPS;
+            rollout
+        };
+        let memory = |number: usize| -> Vec<f32> {
+            (0..LANES * 4).map(|at| (number * 100 + at / 4) as f32).collect()
+        };
+        // 30 transitions are rounded down to two rollouts of 12.
+        let mut replay = Replay::new(sizes, 30);
+        for number in 1..=3 {
+            replay.push(&rollout(number), &memory(number), 0).unwrap();
+        }
+        let mut checkpoint = Checkpoint::default();
+        replay.save(&mut checkpoint);
+        let replay = Replay::new(sizes, 30).load(&checkpoint).unwrap();
+        let mut rng = Streams::new(5).at(Purpose::Learn, 0, 0);
+        let mut batch = Batch::default();
+        // 100 transitions are rounded up to 34 windows.
+        let draw = Draw { size: 100, id: false, masked: true, bootstrap_at_limit: true };
+        replay.draw(&mut rng, draw, &mut batch);
+        assert_eq!((batch.rows, batch.memory.len()), (102, 34 * 4));
+        let mut seen = Vec::new();
+        for window in 0..34 {
+            let first = batch.state[window] as usize;
+            let (number, lane) = (first / 100, first % 10);
+            assert_eq!(batch.memory[window * 4..][..4], [(number * 100 + lane) as f32; 4]);
+            for step in 0..STEPS {
+                let row = step * 34 + window;
+                let name = (number * 100 + step * 10 + lane) as f32;
+                assert_eq!((batch.state[row], batch.observations[row * 3]), (name, name));
+                assert_eq!(batch.started[row], lane == 1 && step == 2);
+            }
+            seen.push(first);
+        }
+        assert_eq!(distinct(seen), [200, 201, 202, 203, 300, 301, 302, 303]);
+        let mut other = rollout(4);
+        other.steps = 2;
+        let mut replay = replay;
+        let error = replay.push(&other, &memory(4), 0).unwrap_err().to_string();
+        assert_eq!(error, "steps of a rollout: expected 3, found 2");
+        let error = replay.push(&rollout(4), &[0.0; 3], 0).unwrap_err().to_string();
+        assert_eq!(error, "memory: expected 16, found 3");
     }
 }

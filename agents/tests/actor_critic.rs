@@ -24,7 +24,7 @@ fn value(learner: &dyn Learner, input: &[f32]) -> f64 {
     let saved = learner.parameters().unwrap();
     let (form, flat) = Form::read(&saved, "critic", Activation::Relu).unwrap();
     let mut network = Network::new(&form);
-    network.fill(&form, &flat).unwrap();
+    network.fill(&flat).unwrap();
     let mut out = [0.0];
     network.forward(input, &mut out).unwrap();
     f64::from(out[0])

@@ -44,6 +44,7 @@ fn reference() -> ActorCritic {
 
 fn learners() -> Vec<Box<dyn AgentFactory>> {
     let network = |sharing| NetworkConfig { hidden: vec![24], sharing, ..NetworkConfig::default() };
+    let recurrent = |sharing| NetworkConfig { recurrent: true, ..network(sharing) };
     let odd = QLearning {
         target: Target::Soft(0.1),
         double: false,
@@ -58,13 +59,19 @@ fn learners() -> Vec<Box<dyn AgentFactory>> {
         Box::new(Iql { network: network(Sharing::Shared), learning: quick() }),
         Box::new(Iql { network: network(Sharing::Separate), learning: individual }),
         Box::new(Iql { network: network(Sharing::Shared), learning: odd.clone() }),
+        Box::new(Iql { network: recurrent(Sharing::Separate), learning: quick() }),
         Box::new(Vdn { network: network(Sharing::Separate), learning: quick() }),
         Box::new(Qmix {
             network: network(Sharing::Shared),
             learning: quick(),
             mixer: mixer.clone(),
         }),
-        Box::new(Qmix { network: network(Sharing::Separate), learning: odd, mixer }),
+        Box::new(Qmix {
+            network: network(Sharing::Separate),
+            learning: odd.clone(),
+            mixer: mixer.clone(),
+        }),
+        Box::new(Qmix { network: recurrent(Sharing::Shared), learning: odd, mixer }),
         Box::new(Ia2c {
             network: network(Sharing::Shared),
             learning: ActorCritic { rollout: 8, ..ActorCritic::default() },
@@ -88,6 +95,13 @@ fn learners() -> Vec<Box<dyn AgentFactory>> {
             minibatches: 1,
             ..Mappo::default()
         }),
+        Box::new(Mappo {
+            network: recurrent(Sharing::Separate),
+            learning: ActorCritic { rollout: 8, ..ActorCritic::default() },
+            // 8 lanes in parts of 3, 3 and 2.
+            minibatches: 3,
+            ..Mappo::default()
+        }),
     ]
 }
 
@@ -104,6 +118,8 @@ fn a_resumed_learner_goes_on_to_the_bit() {
         resumed.load(&saved).unwrap();
         assert_eq!(resumed.save().unwrap(), saved, "{factory:?}");
         for rollout in 0..12 {
+            // It does not act itself.
+            resumed.remember(&whole.learner.memory());
             whole.collect();
             let (one, other) = (
                 whole.learner.learn(&whole.rollout).unwrap(),

@@ -17,7 +17,7 @@ fn numbers(count: usize, lane: u32) -> Vec<f32> {
 
 fn filled(form: &Form) -> Network {
     let mut network = Network::new(form);
-    network.fill(form, &numbers(form.size(), 0)).unwrap();
+    network.fill(&numbers(form.size(), 0)).unwrap();
     network
 }
 
@@ -38,7 +38,7 @@ fn outputs_are_these_bits_in_every_build() {
         (3, &[7, 33, 5][..], Activation::Tanh),
     ]
     .map(|(sets, widths, activation)| {
-        let form = Form { sets, widths: widths.to_vec(), activation };
+        let form = Form { sets, widths: widths.to_vec(), activation, recurrent: false };
         let (inputs, outputs) = (widths[0], widths[widths.len() - 1]);
         let mut y = vec![0.0; 600 * outputs];
         filled(&form).forward(&numbers(600 * inputs, 1), &mut y).unwrap();
@@ -52,6 +52,29 @@ fn outputs_are_these_bits_in_every_build() {
     assert_eq!(found, expected, "{found:#x?}");
 }
 
+/// As above, for a recurrent network through ten moments.
+#[test]
+fn memories_are_these_bits_in_every_build() {
+    let found = [(1, &[14, 64, 64, 6][..]), (3, &[7, 33, 5][..])].map(|(sets, widths)| {
+        let form =
+            Form { sets, widths: widths.to_vec(), activation: Activation::Relu, recurrent: true };
+        let (inputs, outputs) = (widths[0], widths[widths.len() - 1]);
+        let mut network = filled(&form);
+        let (mut y, mut memory) = (vec![0.0; 600 * outputs], vec![0.0; 600 * form.memory()]);
+        for moment in 0..10 {
+            let x = numbers(600 * inputs, 1 + moment);
+            network.step(&x, &mut memory, &mut y).unwrap();
+        }
+        (y[0].to_bits(), digest(&y), digest(&memory))
+    });
+    assert_eq!(found, MEMORIES, "{found:#x?}");
+}
+
+const MEMORIES: [(u32, u64, u64); 2] = [
+    (0xbe34_0246, 0xe751_44b1_8c8d_50f3, 0x09fa_c07f_1da6_667c),
+    (0x3f73_ae6f, 0x53c8_58a8_30cc_29e7, 0xcf64_c5b6_77cc_9c28),
+];
+
 /// In a pool of one thread; with several, rayon's own queues may grow.
 #[test]
 fn forward_and_act_do_not_allocate() {
@@ -59,21 +82,29 @@ fn forward_and_act_do_not_allocate() {
     assert!(counts.count_total > 0, "the counting allocator is in place");
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
     pool.install(|| {
-        for activation in [Activation::Relu, Activation::Tanh] {
-            let form = Form { sets: 1, widths: vec![14, 64, 64, 6], activation };
+        for (activation, recurrent) in
+            [(Activation::Relu, false), (Activation::Tanh, false), (Activation::Relu, true)]
+        {
+            let form = Form { sets: 1, widths: vec![14, 64, 64, 6], activation, recurrent };
             let mut network = filled(&form);
+            let units = form.memory();
             let (x, mut y) = (numbers(700 * 14, 1), vec![0.0; 700 * 6]);
-            network.forward(&x, &mut y).unwrap();
+            let mut memory = vec![0.0; 700 * units];
+            network.step(&x, &mut memory, &mut y).unwrap();
             for rows in [1, 5, 256, 257, 700] {
                 let counted = allocation_counter::measure(|| {
-                    network.forward(&x[..rows * 14], &mut y[..rows * 6]).unwrap();
+                    let memory = &mut memory[..rows * units];
+                    network.step(&x[..rows * 14], memory, &mut y[..rows * 6]).unwrap();
                 });
                 assert_eq!(counted.count_total, 0, "{rows} rows");
             }
         }
         let spec = Foraging::task("Foraging-8x8-2p-2f-coop-v3", Mode::Clean).spec().unwrap();
-        let form = Form { sets: 1, widths: vec![14, 64, 64, 6], activation: Activation::Relu };
-        for choice in [Choice::Greedy, Choice::EpsilonGreedy(0.5), Choice::Softmax] {
+        for (choice, recurrent) in
+            [(Choice::Greedy, false), (Choice::EpsilonGreedy(0.5), false), (Choice::Softmax, true)]
+        {
+            let (widths, activation) = (vec![14, 64, 64, 6], Activation::Relu);
+            let form = Form { sets: 1, widths, activation, recurrent };
             let mut actor = Actor::new(form.clone(), &spec, true, choice).unwrap();
             actor.fill(&numbers(form.size(), 0)).unwrap();
             let (envs, streams) = (300, Streams::new(1));

@@ -10,19 +10,20 @@ use gambol_envs::spec::{EnvSpec, Payoff};
 use serde::{Deserialize, Serialize};
 use tch::{Kind, TchError, Tensor, no_grad};
 
-use super::parameters::{Adam, Layout, copy, first_parameters, leaf, shrink_head};
+use super::layers::Window;
+use super::learner::{Core, State, Trained};
+use super::parameters::{Adam, Layout, first_parameters, shrink_head};
 use super::{LearnerPlan, Target, device, download, saved_actor, upload, upload_indices};
 use crate::advantage::Estimator;
 use crate::choice::Choice;
 use crate::frozen::Actor;
-use crate::learner::{Checkpoint, LearnError, Learner, Report};
+use crate::learner::{Checkpoint, LearnError, Report};
 use crate::network::{Form, NetworkConfig, Sharing};
 use crate::options::{Masks, RewardUse, TimeLimit, discrete_actions};
-use crate::policy::{ActionBuffer, LaneRngs, Policy, PolicyError, View};
+use crate::policy::Policy;
 use crate::replay::FORBIDDEN;
 use crate::rollout::Rollout;
 use crate::schedule::Decay;
-use crate::standardise::Running;
 use crate::{Agent, AgentError, Setting};
 
 /// How an actor-critic learns, whatever the learner.
@@ -174,7 +175,8 @@ impl Plan<'_> {
         }
         let (agents, obs) = (spec.agents, spec.observation.size());
         let seen = if self.critic == Critic::Central { spec.state } else { obs };
-        Ok([self.network.form(agents, obs, actions), self.network.form(agents, seen, 1)])
+        let critic = Form { recurrent: false, ..self.network.form(agents, seen, 1) };
+        Ok([self.network.form(agents, obs, actions), critic])
     }
 
     fn masked(&self) -> bool {
@@ -189,8 +191,7 @@ fn choice(learning: &ActorCritic, greedy: bool) -> Choice {
 
 impl LearnerPlan for Plan<'_> {
     fn build(&self, setting: &Setting<'_>) -> Result<Agent, AgentError> {
-        let learner = PolicyLearner::new(self, self.forms(setting.spec)?, setting);
-        learner.map(|learner| Agent::Learner(Box::new(learner)))
+        PolicyLearner::agent(self, self.forms(setting.spec)?, setting)
     }
 
     fn frozen(
@@ -205,7 +206,7 @@ impl LearnerPlan for Plan<'_> {
     }
 }
 
-/// An actor-critic learner with its whole state.
+/// An actor-critic learner without what [`Trained`] keeps.
 #[derive(Debug)]
 struct PolicyLearner {
     learning: ActorCritic,
@@ -219,16 +220,8 @@ struct PolicyLearner {
     actions: usize,
     streams: Streams,
     device: tch::Device,
-    online: Tensor,
-    target: Option<Tensor>,
-    adam: Adam,
-    rewards: Running,
-    actor: Actor,
-    /// Environment steps collected.
-    steps: u64,
     /// Environment steps that training will make in all.
     total_steps: u64,
-    updates: u64,
 }
 
 /// A rollout as the updates see it; the agent is the slowest index.
@@ -247,11 +240,13 @@ struct Data {
     advantages: Tensor,
     /// `[agents, rows]`.
     returns: Tensor,
+    /// How the rows of recurrent agents hang together.
+    window: Window,
 }
 
 impl Data {
-    /// The rows of these numbers.
-    fn part(&self, rows: &Tensor) -> Result<Self, TchError> {
+    /// The rows of these numbers; with memory they are those of the numbered lanes.
+    fn part(&self, rows: &Tensor, lanes: &Tensor) -> Result<Self, TchError> {
         let part = |tensor: &Tensor| tensor.f_index_select(1, rows);
         Ok(Self {
             observations: part(&self.observations)?,
@@ -261,6 +256,7 @@ impl Data {
             before: part(&self.before)?,
             advantages: part(&self.advantages)?,
             returns: part(&self.returns)?,
+            window: self.window.part(lanes)?,
         })
     }
 }
@@ -274,22 +270,22 @@ struct Loss {
 }
 
 impl PolicyLearner {
-    fn new(plan: &Plan<'_>, forms: [Form; 2], setting: &Setting<'_>) -> Result<Self, AgentError> {
+    fn agent(
+        plan: &Plan<'_>,
+        forms: [Form; 2],
+        setting: &Setting<'_>,
+    ) -> Result<Agent, AgentError> {
         let Setting { spec, streams, .. } = *setting;
-        let torch = |error: TchError| AgentError::new(format!("libtorch: {error}"));
         let device = device(setting.device)?;
         let learning = plan.learning.clone();
         let [form, critic] = &forms;
         let mut flat = first_parameters(form, &mut streams.at(Purpose::Init, 0, 0));
         // All actions alike at first, however large the numbers that are seen.
         shrink_head(form, &mut flat);
-        let mut actor = Actor::new(form.clone(), spec, plan.masked(), choice(&learning, false))?;
-        actor.fill(&flat).map_err(|error| AgentError::new(error.to_string()))?;
+        let actor = Actor::new(form.clone(), spec, plan.masked(), choice(&learning, false))?;
         flat.extend(first_parameters(critic, &mut streams.at(Purpose::Init, 1, 0)));
-        let online = leaf(&flat, device).map_err(torch)?;
-        let target = learning.target.map(|_| copy(&online)).transpose().map_err(torch)?;
-        let adam = Adam::new(&online, learning.rate, learning.clip, 1e-8).map_err(torch)?;
-        Ok(Self {
+        let (rate, clip, with_target) = (learning.rate, learning.clip, learning.target.is_some());
+        let core = Self {
             critic: plan.critic,
             passes: plan.passes,
             layout: Layout::new(forms.to_vec()),
@@ -299,17 +295,12 @@ impl PolicyLearner {
             actions: spec.action.mask_size(),
             streams,
             device,
-            online,
-            target,
-            adam,
-            rewards: Running::default(),
-            actor,
-            steps: 0,
             total_steps: setting.total_steps,
-            updates: 0,
             forms,
             learning,
-        })
+        };
+        let adam = |online: &Tensor| Adam::new(online, rate, clip, 1e-8);
+        Trained::agent(core, actor, &flat, with_target, adam, device)
     }
 
     /// `[agents, rows, width]`: `part(row, agent)` for each, with the agent's number behind it where the networks are
@@ -333,7 +324,7 @@ impl PolicyLearner {
     }
 
     /// The rewards that are learned from, `[steps, envs, agents]`.
-    fn learned_rewards(&mut self, rollout: &Rollout) -> Vec<f32> {
+    fn learned_rewards(&self, state: &mut State, rollout: &Rollout) -> Vec<f32> {
         let mut rewards = rollout.rewards[..rollout.steps * rollout.rows()].to_vec();
         if self.learning.reward == RewardUse::Team && !self.common {
             for team in rewards.chunks_exact_mut(rollout.agents) {
@@ -342,8 +333,8 @@ impl PolicyLearner {
             }
         }
         if self.learning.standardise_rewards {
-            self.rewards.merge(&rewards);
-            self.rewards.apply(&mut rewards);
+            state.rewards.merge(&rewards);
+            state.rewards.apply(&mut rewards);
         }
         rewards
     }
@@ -354,9 +345,14 @@ impl PolicyLearner {
         download(&self.layout.network(1, &tensors).forward(seen)?)
     }
 
-    fn data(&mut self, rollout: &Rollout) -> Result<Data, LearnError> {
+    fn data(
+        &self,
+        state: &mut State,
+        rollout: &Rollout,
+        memory: &[f32],
+    ) -> Result<Data, LearnError> {
         let Rollout { steps, envs, agents, obs, .. } = *rollout;
-        let (size, state) = (steps * envs, self.state);
+        let (size, width) = (steps * envs, self.state);
         let bootstrap = self.learning.time_limit == TimeLimit::Bootstrap;
         // Steps that the time limit cut; their last moments stand behind all others.
         let cut: Vec<usize> =
@@ -380,16 +376,16 @@ impl PolicyLearner {
                 } else {
                     (&rollout.last_state, cut[row - moments])
                 };
-                &all[row * state..][..state]
+                &all[row * width..][..width]
             })?,
         };
         let (own, following) = no_grad(|| -> Result<_, TchError> {
-            let own = self.values(&self.online, &seen)?;
-            let following = self.target.as_ref().map(|target| self.values(target, &seen));
+            let own = self.values(&state.online, &seen)?;
+            let following = state.target.as_ref().map(|target| self.values(target, &seen));
             Ok((own, following.transpose()?))
         })?;
         let following = following.as_ref().unwrap_or(&own);
-        let rewards = self.learned_rewards(rollout);
+        let rewards = self.learned_rewards(state, rollout);
         let mut returns = vec![0.0_f32; agents * size];
         let mut advantages = returns.clone();
         let (mut lane, mut values) = (vec![0.0; steps], vec![0.0; steps + 1]);
@@ -457,9 +453,17 @@ impl PolicyLearner {
             before: Tensor::new(),
             advantages: upload(&advantages, &[agents, rows], self.device)?,
             returns: upload(&returns, &[agents, rows], self.device)?,
+            window: Window::new(
+                &self.forms[0],
+                rollout.agents,
+                envs,
+                &rollout.started[..size],
+                memory,
+                self.device,
+            )?,
         };
         data.before = no_grad(|| {
-            let tensors = self.layout.split(&self.online)?;
+            let tensors = self.layout.split(&state.online)?;
             let all = self.log_probabilities(&tensors, &data)?;
             all.f_gather(-1, &data.taken, false)?.f_squeeze_dim(-1)
         })?;
@@ -468,7 +472,8 @@ impl PolicyLearner {
 
     /// Logarithms of all actions' probabilities, `[agents, rows, actions]`.
     fn log_probabilities(&self, tensors: &[Tensor], data: &Data) -> Result<Tensor, TchError> {
-        let logits = self.layout.network(0, tensors).forward(&data.observations)?;
+        let (logits, _) =
+            self.layout.network(0, tensors).unroll(&data.observations, &data.window)?;
         let logits = match &data.masks {
             Some(masks) => logits.f_add(masks)?,
             None => logits,
@@ -476,8 +481,8 @@ impl PolicyLearner {
         logits.f_log_softmax(-1, Kind::Float)
     }
 
-    fn loss(&self, data: &Data) -> Result<Loss, TchError> {
-        let tensors = self.layout.split(&self.online)?;
+    fn loss(&self, online: &Tensor, data: &Data) -> Result<Loss, TchError> {
+        let tensors = self.layout.split(online)?;
         let all = self.log_probabilities(&tensors, data)?;
         let log = all.f_gather(-1, &data.taken, false)?.f_squeeze_dim(-1)?;
         let gain = match self.passes.ratio {
@@ -502,61 +507,102 @@ impl PolicyLearner {
         Ok(Loss { whole, policy, value, entropy })
     }
 
-    /// Numbers `0..rows`, shuffled by the streams, whatever libtorch's own generator would do.
-    fn shuffled(&self, rows: usize) -> Vec<i64> {
+    /// Numbers `0..count`, shuffled by the streams, whatever libtorch's own generator would do.
+    fn shuffled(&self, count: usize, updates: u64) -> Vec<i64> {
         // Every pass has an address of its own, so that a checkpoint need not hold a position.
-        let mut rng = self.streams.at(Purpose::Learn, 0, self.updates as u32);
-        let mut order: Vec<i64> = (0..rows as i64).collect();
-        for at in (1..rows).rev() {
+        let mut rng = self.streams.at(Purpose::Learn, 0, updates as u32);
+        let mut order: Vec<i64> = (0..count as i64).collect();
+        for at in (1..count).rev() {
             order.swap(at, below(&mut rng, at as u32 + 1) as usize);
         }
         order
     }
 
-    /// One update on these rows; gives the loss and the gradient's norm.
-    fn step(&mut self, data: &Data) -> Result<(Loss, f64), LearnError> {
-        let loss = self.loss(data)?;
-        let (_, norm) = self.adam.step(&mut self.online, &loss.whole, self.updates)?;
-        self.updates += 1;
-        if let (Some(target), Some(how)) = (&mut self.target, self.learning.target) {
-            how.follow(target, &self.online, self.updates)?;
-        }
-        Ok((loss, norm))
+    /// The parts of one pass through the data: rows, or with memory whole lanes.
+    fn parts(&self, data: &Data, rollout: &Rollout, updates: u64) -> Result<Vec<Data>, TchError> {
+        let Rollout { steps, envs, .. } = *rollout;
+        let remembers = data.window.remembers();
+        let count = if remembers { envs } else { steps * envs };
+        let order = self.shuffled(count, updates);
+        let size = count.div_ceil(self.passes.minibatches).max(1);
+        let part = |part: &[i64]| {
+            let lanes = upload_indices(part, &[part.len() as i64], self.device)?;
+            if !remembers {
+                return data.part(&lanes, &lanes);
+            }
+            let first = (0..steps as i64).map(|step| step * envs as i64);
+            let rows: Vec<i64> =
+                first.flat_map(|first| part.iter().map(move |lane| first + lane)).collect();
+            data.part(&upload_indices(&rows, &[rows.len() as i64], self.device)?, &lanes)
+        };
+        order.chunks(size).map(part).collect()
+    }
+}
+
+impl Core for PolicyLearner {
+    fn rollout_steps(&self) -> usize {
+        self.learning.rollout
     }
 
-    fn update(&mut self, rollout: &Rollout) -> Result<Report, LearnError> {
-        let data = self.data(rollout)?;
-        self.adam.rate = self.learning.rate * self.learning.decay.at(self.steps, self.total_steps);
-        let rows = rollout.steps * rollout.envs;
-        let Passes { epochs, minibatches, .. } = self.passes;
-        let mut done = Vec::new();
-        for _ in 0..epochs {
-            if minibatches == 1 {
-                done.push(self.step(&data)?);
+    fn networks(&self) -> Vec<(String, &Form)> {
+        ["agent", "critic"].map(str::to_owned).into_iter().zip(&self.forms).collect()
+    }
+
+    fn choice(&self, _steps: u64, greedy: bool) -> Choice {
+        choice(&self.learning, greedy)
+    }
+
+    fn take(&mut self, rollout: &Rollout, memory: &[f32], updates: u64) -> Result<(), LearnError> {
+        let obs = self.forms[0].widths[0] - if self.identify { rollout.agents } else { 0 };
+        rollout.check(rollout.agents, obs, self.actions, updates)?;
+        if self.critic == Critic::Central && rollout.state_size != self.state {
+            let (what, expected, found) = ("state length", self.state, rollout.state_size);
+            return Err(LearnError::Shape { what, expected, found });
+        }
+        let expected = rollout.rows() * self.forms[0].memory();
+        if !memory.is_empty() && memory.len() != expected {
+            return Err(LearnError::Shape { what: "memory", expected, found: memory.len() });
+        }
+        Ok(())
+    }
+
+    fn update(
+        &mut self,
+        state: &mut State,
+        rollout: &Rollout,
+        memory: &[f32],
+    ) -> Result<Report, LearnError> {
+        let data = self.data(state, rollout, memory)?;
+        state.adam.rate =
+            self.learning.rate * self.learning.decay.at(state.steps, self.total_steps);
+        let (mut last, mut norms, first) = (None, 0.0, state.updates);
+        let mut step = |state: &mut State, data: &Data| -> Result<(), LearnError> {
+            let loss = self.loss(&state.online, data)?;
+            let (_, norm) = state.descend(&loss.whole, self.learning.target)?;
+            norms += norm;
+            last = Some(loss);
+            Ok(())
+        };
+        for _ in 0..self.passes.epochs {
+            if self.passes.minibatches == 1 {
+                step(state, &data)?;
                 continue;
             }
-            for rows in self.shuffled(rows).chunks(rows.div_ceil(minibatches).max(1)) {
-                let rows = upload_indices(rows, &[rows.len() as i64], self.device)?;
-                done.push(self.step(&data.part(&rows)?)?);
+            for part in self.parts(&data, rollout, state.updates)? {
+                step(state, &part)?;
             }
         }
-        let mut values = vec![("rate", self.adam.rate)];
-        if let Some((Loss { policy, value, entropy, .. }, _)) = done.last() {
+        let mut values = vec![("rate", state.adam.rate)];
+        if let Some(Loss { policy, value, entropy, .. }) = last {
             for (name, part) in
                 [("policy_loss", policy), ("value_loss", value), ("entropy", entropy)]
             {
                 values.push((name, part.f_double_value(&[])?));
             }
-            let norms: f64 = done.iter().map(|(_, norm)| norm).sum();
-            values.push(("gradient_norm", norms / done.len() as f64));
+            values.push(("gradient_norm", norms / (state.updates - first) as f64));
         }
-        values.push(("updates", self.updates as f64));
+        values.push(("updates", state.updates as f64));
         Ok(Report { values })
-    }
-
-    fn refresh(&mut self) -> Result<(), LearnError> {
-        let flat = download(&self.online)?;
-        self.actor.fill(&flat[..self.forms[0].size()])
     }
 }
 
@@ -568,101 +614,5 @@ fn standardise(values: &mut [f32]) {
     let deviation = (square / count).sqrt() + 1e-8;
     for value in values {
         *value = ((f64::from(*value) - mean) / deviation) as f32;
-    }
-}
-
-impl Policy for PolicyLearner {
-    fn act(
-        &mut self,
-        view: &View<'_>,
-        rngs: &mut LaneRngs,
-        actions: &mut ActionBuffer,
-    ) -> Result<(), PolicyError> {
-        self.actor.act(view, rngs, actions)
-    }
-
-    fn fork(&self) -> Box<dyn Policy> {
-        self.actor.fork()
-    }
-}
-
-impl Learner for PolicyLearner {
-    fn rollout_steps(&self) -> usize {
-        self.learning.rollout
-    }
-
-    fn learn(&mut self, rollout: &Rollout) -> Result<Report, LearnError> {
-        let obs = self.forms[0].widths[0] - if self.identify { rollout.agents } else { 0 };
-        rollout.check(rollout.agents, obs, self.actions, self.updates)?;
-        if self.critic == Critic::Central && rollout.state_size != self.state {
-            let (what, expected, found) = ("state length", self.state, rollout.state_size);
-            return Err(LearnError::Shape { what, expected, found });
-        }
-        let online = copy(&self.online)?;
-        let target = self.target.as_ref().map(copy).transpose()?;
-        let before = (self.adam.duplicate()?, self.rewards, self.steps, self.updates);
-        self.steps += (rollout.steps * rollout.envs) as u64;
-        match self.update(rollout) {
-            Ok(report) => {
-                self.refresh()?;
-                Ok(report)
-            }
-            Err(error) => {
-                no_grad(|| self.online.f_copy_(&online))?;
-                self.target = target;
-                (self.adam, self.rewards, self.steps, self.updates) = before;
-                Err(error)
-            }
-        }
-    }
-
-    fn policy(&self, greedy: bool) -> Result<Box<dyn Policy>, LearnError> {
-        let mut actor = self.actor.clone();
-        actor.choice = choice(&self.learning, greedy);
-        Ok(Box::new(actor))
-    }
-
-    fn save(&self) -> Result<Checkpoint, LearnError> {
-        let mut checkpoint = Checkpoint::default();
-        let target = self.target.as_ref().map(|target| ("target", target));
-        for (name, tensor) in std::iter::once(("online", &self.online)).chain(target) {
-            let values = download(tensor)?;
-            checkpoint.put_f32(name, &[values.len()], values);
-        }
-        self.adam.save("adam", &mut checkpoint)?;
-        let rewards = self.rewards.numbers();
-        checkpoint.put_f64("rewards", &[rewards.len()], rewards);
-        checkpoint.put_i64("counters", vec![self.steps as i64, self.updates as i64]);
-        Ok(checkpoint)
-    }
-
-    fn load(&mut self, checkpoint: &Checkpoint) -> Result<(), LearnError> {
-        let size = self.online.numel();
-        let online = leaf(checkpoint.f32("online", &[size])?, self.device)?;
-        let target = match self.target {
-            Some(_) => {
-                Some(upload(checkpoint.f32("target", &[size])?, &[size as i64], self.device)?)
-            }
-            None => None,
-        };
-        let adam = self.adam.load("adam", checkpoint)?;
-        let rewards = Running::from_numbers(checkpoint.f64("rewards", &[3])?)
-            .ok_or_else(|| LearnError::Checkpoint("`rewards` must have three entries".into()))?;
-        let &[steps, updates] = checkpoint.i64("counters")? else {
-            return Err(LearnError::Checkpoint("`counters` must have two entries".into()));
-        };
-        (self.online, self.target, self.adam, self.rewards) = (online, target, adam, rewards);
-        (self.steps, self.updates) = (steps as u64, updates as u64);
-        self.refresh()
-    }
-
-    fn parameters(&self) -> Result<Checkpoint, LearnError> {
-        let mut checkpoint = Checkpoint::default();
-        let flat = download(&self.online)?;
-        let [actor, critic] = &self.forms;
-        let (own, rest) = flat.split_at(actor.size());
-        actor.write(own, "agent", &mut checkpoint);
-        critic.write(rest, "critic", &mut checkpoint);
-        Ok(checkpoint)
     }
 }

@@ -24,6 +24,8 @@ use crate::{Agent, AgentError, AgentFactory, Device, Setting};
 mod a2c;
 mod actor_critic;
 mod iql;
+mod layers;
+mod learner;
 mod parameters;
 mod ppo;
 mod q;
@@ -105,8 +107,7 @@ fn saved_actor(
     let (found, flat) = Form::read(parameters, "agent", form.activation).map_err(wrong)?;
     if found != form {
         return Err(AgentError::new(format!(
-            "the parameters are those of layers {:?} in {} sets, the scenario asks for {:?} in {}",
-            found.widths, found.sets, form.widths, form.sets
+            "the parameters are those of {found}, the scenario asks for {form}"
         )));
     }
     let mut actor = Actor::new(form, spec, masked, choice)?;

@@ -8,13 +8,13 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use tch::{Kind, TchError, Tensor, no_grad};
 
+use super::layers::Layers;
 use super::{download, upload};
 use crate::learner::{Checkpoint, LearnError};
-use crate::mlp::Activation;
 use crate::network::Form;
 
-/// Draws first parameters: uniform within one over the root of the layer's inputs, weights and biases alike, which is
-/// what `PyTorch` does for dense layers.
+/// Draws first parameters: uniform within one over the root of the layer's inputs, or of its units where it is recurrent,
+/// weights and biases alike, which is what `PyTorch` does.
 pub(crate) fn first_parameters(form: &Form, rng: &mut ChaCha8Rng) -> Vec<f32> {
     let mut flat = Vec::with_capacity(form.size());
     for parameter in form.parameters() {
@@ -79,12 +79,6 @@ pub(crate) struct Layout {
     ranges: Vec<(usize, usize)>,
 }
 
-/// Weights and biases of one network, as views into the flat tensor.
-pub(crate) struct Layers<'a> {
-    form: &'a Form,
-    tensors: &'a [Tensor],
-}
-
 impl Layout {
     pub(crate) fn new(forms: Vec<Form>) -> Self {
         let (mut sizes, mut shapes, mut ranges) = (Vec::new(), Vec::new(), Vec::new());
@@ -109,29 +103,6 @@ impl Layout {
     pub(crate) fn network<'a>(&'a self, number: usize, tensors: &'a [Tensor]) -> Layers<'a> {
         let (from, to) = self.ranges[number];
         Layers { form: &self.forms[number], tensors: &tensors[from..to] }
-    }
-}
-
-impl Layers<'_> {
-    /// `x` is `[sets, rows, inputs]`; gives `[sets, rows, outputs]`.
-    pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor, TchError> {
-        let mut present = x.shallow_clone();
-        let layers = self.tensors.len() / 2;
-        for (layer, pair) in self.tensors.chunks_exact(2).enumerate() {
-            let (weight, bias) = (&pair[0], &pair[1]);
-            present = if self.form.sets == 1 {
-                present.f_linear(weight, Some(bias))?
-            } else {
-                bias.f_unsqueeze(1)?.f_baddbmm(&present, &weight.f_transpose(1, 2)?, 1.0, 1.0)?
-            };
-            if layer + 1 < layers {
-                present = match self.form.activation {
-                    Activation::Relu => present.f_relu()?,
-                    Activation::Tanh => present.f_tanh()?,
-                };
-            }
-        }
-        Ok(present)
     }
 }
 
@@ -252,49 +223,7 @@ pub(crate) fn leaf(values: &[f32], device: tch::Device) -> Result<Tensor, TchErr
 
 #[cfg(test)]
 mod tests {
-    use gambol_envs::seed::{Purpose, Streams};
-
     use super::*;
-    use crate::network::Network;
-
-    /// The largest difference that the two forward passes may show; they sum in different orders.
-    const CLOSE: f32 = 1e-5;
-
-    #[test]
-    fn libtorch_and_the_frozen_network_agree() {
-        for (seed, sets, widths, activation) in [
-            (0, 1, &[14, 64, 64, 6][..], Activation::Relu),
-            (1, 2, &[12, 64, 64, 6][..], Activation::Relu),
-            (2, 1, &[20, 128, 128, 5][..], Activation::Tanh),
-            (3, 4, &[31, 33, 7][..], Activation::Tanh),
-            (4, 3, &[5, 2][..], Activation::Relu),
-        ] {
-            let form = Form { sets, widths: widths.to_vec(), activation };
-            let mut rng = Streams::new(seed).at(Purpose::Init, 0, 0);
-            let flat = first_parameters(&form, &mut rng);
-            let rows = 300 * sets;
-            let x: Vec<f32> =
-                (0..rows * widths[0]).map(|_| (16.0 * unit_f64(&mut rng) - 1.0) as f32).collect();
-            let mut network = Network::new(&form);
-            network.fill(&form, &flat).unwrap();
-            let outputs = widths[widths.len() - 1];
-            let mut own = vec![0.0; rows * outputs];
-            network.forward(&x, &mut own).unwrap();
-            let layout = Layout::new(vec![form]);
-            let tensors = layout.split(&leaf(&flat, tch::Device::Cpu).unwrap()).unwrap();
-            // Row `i` belongs to set `i % sets`; libtorch takes the sets one after the other.
-            let shape = [(rows / sets) as i64, sets as i64, widths[0] as i64];
-            let sorted = Tensor::from_slice(&x).view(shape).transpose(0, 1).contiguous();
-            let theirs = layout.network(0, &tensors).forward(&sorted).unwrap();
-            let theirs = download(&theirs.transpose(0, 1).contiguous()).unwrap();
-            let mut largest: f32 = 0.0;
-            for (own, theirs) in own.iter().zip(&theirs) {
-                assert!((own - theirs).abs() <= CLOSE * theirs.abs().max(1.0), "{own}, {theirs}");
-                largest = largest.max(own.abs());
-            }
-            assert!(largest > 0.1, "the outputs are not all small");
-        }
-    }
 
     /// Kingma and Ba (2015), algorithm 1, number by number in double precision, after the gradient's norm was cut as
     /// `PyTorch`'s `clip_grad_norm_` does.

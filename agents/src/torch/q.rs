@@ -6,19 +6,20 @@ use gambol_envs::spec::{EnvSpec, Payoff};
 use serde::{Deserialize, Serialize};
 use tch::{Kind, TchError, Tensor, no_grad};
 
-use super::parameters::{Adam, Layout, copy, first_parameters, leaf};
+use super::layers::Window;
+use super::learner::{Core, State, Trained};
+use super::parameters::{Adam, Layout, first_parameters};
 use super::qmix::{Mixer, MixerConfig, NAMES};
-use super::{LearnerPlan, Target, device, download, saved_actor, upload, upload_indices};
+use super::{LearnerPlan, Target, device, saved_actor, upload, upload_indices};
 use crate::choice::Choice;
 use crate::frozen::Actor;
-use crate::learner::{Checkpoint, LearnError, Learner, Report};
+use crate::learner::{Checkpoint, LearnError, Report};
 use crate::network::{Form, NetworkConfig, Sharing};
 use crate::options::{Masks, RewardUse, TimeLimit, discrete_actions};
-use crate::policy::{ActionBuffer, LaneRngs, Policy, PolicyError, View};
-use crate::replay::{Batch, Replay, Sizes};
+use crate::policy::Policy;
+use crate::replay::{Batch, Draw, Replay, Sizes};
 use crate::rollout::Rollout;
 use crate::schedule::{Decay, Epsilon};
-use crate::standardise::Running;
 use crate::{Agent, AgentError, Setting};
 
 /// How values are learned, whatever the learner.
@@ -33,7 +34,8 @@ pub struct QLearning {
     pub decay: Decay,
     /// Largest norm of the gradient; `None` does not cut it.
     pub clip: Option<f64>,
-    /// Joint transitions in one update.
+    /// Joint transitions in one update. Recurrent networks take them as whole windows of `rollout` steps of one
+    /// instance, which begin with the memory that the agents had there (Kapturowski et al. 2019, "stored state").
     pub batch: usize,
     /// Joint transitions kept.
     pub replay: usize,
@@ -41,7 +43,8 @@ pub struct QLearning {
     pub warm_up: usize,
     /// Environment steps (all instances counted) for each update.
     pub steps_per_update: usize,
-    /// Batch steps collected between two times of learning.
+    /// Batch steps collected between two times of learning; for recurrent networks also the steps through which gradients
+    /// go back, 50 for whole episodes of foraging as `EPyMARL` takes them.
     pub rollout: usize,
     /// Whether the online network chooses the action whose target value counts (van Hasselt, Guez, Silver 2016).
     pub double: bool,
@@ -182,9 +185,7 @@ impl Plan<'_> {
 
 impl LearnerPlan for Plan<'_> {
     fn build(&self, setting: &Setting<'_>) -> Result<Agent, AgentError> {
-        let form = self.form(setting.spec)?;
-        let learner = QLearner::new(self, form, setting);
-        learner.map(|learner| Agent::Learner(Box::new(learner)))
+        QLearner::agent(self, self.form(setting.spec)?, setting)
     }
 
     fn frozen(
@@ -200,38 +201,28 @@ impl LearnerPlan for Plan<'_> {
     }
 }
 
-/// A Q-learner with its whole state.
+/// A Q-learner without what [`Trained`] keeps.
 #[derive(Debug)]
 struct QLearner {
     learning: QLearning,
     mixing: Mixing,
     mixer: Option<Mixer>,
+    form: Form,
     layout: Layout,
-    /// Parameters of the acting network, which come first in the flat tensor.
-    acting: usize,
     identify: bool,
     common: bool,
     sizes: Sizes,
     streams: Streams,
     device: tch::Device,
-    online: Tensor,
-    target: Tensor,
-    adam: Adam,
     replay: Replay,
-    rewards: Running,
-    actor: Actor,
-    /// Environment steps collected.
-    steps: u64,
     /// Environment steps that training will make in all.
     total_steps: u64,
-    updates: u64,
     batch: Batch,
 }
 
 impl QLearner {
-    fn new(plan: &Plan<'_>, form: Form, setting: &Setting<'_>) -> Result<Self, AgentError> {
+    fn agent(plan: &Plan<'_>, form: Form, setting: &Setting<'_>) -> Result<Agent, AgentError> {
         let Setting { spec, streams, .. } = *setting;
-        let torch = |error: TchError| AgentError::new(format!("libtorch: {error}"));
         let device = device(setting.device)?;
         let learning = plan.learning.clone();
         let sizes = Sizes {
@@ -239,90 +230,97 @@ impl QLearner {
             obs: spec.observation.size(),
             actions: spec.action.mask_size(),
             state: if matches!(plan.mixing, Mixing::Monotonic(_)) { spec.state } else { 0 },
+            units: form.memory(),
+            // Without memory every transition stands for itself.
+            window: if form.recurrent { learning.rollout } else { 1 },
+            lanes: if form.recurrent { setting.envs } else { 1 },
         };
+        let rollout = sizes.window * sizes.lanes;
+        if learning.replay < rollout {
+            return Err(AgentError::new(format!(
+                "`learning.replay`: {}, but one rollout of a recurrent network has {rollout}",
+                learning.replay
+            )));
+        }
         let mixer = match &plan.mixing {
             Mixing::Monotonic(config) => Some(Mixer::new(config, spec.agents, spec.state)),
             _ => None,
         };
         let choice = Choice::EpsilonGreedy(learning.epsilon.at(0));
-        let mut actor = Actor::new(form.clone(), spec, plan.masked(), choice)?;
+        let actor = Actor::new(form.clone(), spec, plan.masked(), choice)?;
         let mut flat = first_parameters(&form, &mut streams.at(Purpose::Init, 0, 0));
-        actor.fill(&flat).map_err(|error| AgentError::new(error.to_string()))?;
-        let acting = form.size();
-        let mut forms = vec![form];
+        let mut forms = vec![form.clone()];
         if let Some(mixer) = &mixer {
             flat.extend(mixer.first_parameters(streams));
             forms.extend_from_slice(mixer.forms());
         }
-        let online = leaf(&flat, device).map_err(torch)?;
-        let target = copy(&online).map_err(torch)?;
-        let adam = Adam::new(&online, learning.rate, learning.clip, 1e-8).map_err(torch)?;
-        Ok(Self {
+        let (rate, clip) = (learning.rate, learning.clip);
+        let core = Self {
             mixing: plan.mixing.clone(),
             mixer,
-            acting,
+            form,
             layout: Layout::new(forms),
             identify: plan.network.sharing == Sharing::Shared,
             common: spec.payoff == Payoff::Common,
             sizes,
             streams,
             device,
-            online,
-            target,
-            adam,
             replay: Replay::new(sizes, learning.replay),
-            rewards: Running::default(),
-            actor,
-            steps: 0,
             total_steps: setting.total_steps,
-            updates: 0,
             batch: Batch::default(),
             learning,
-        })
+        };
+        let adam = |online: &Tensor| Adam::new(online, rate, clip, 1e-8);
+        Trained::agent(core, actor, &flat, true, adam, device)
     }
 
     /// Draws the batch of the next update.
-    fn draw(&mut self) {
+    fn draw(&mut self, state: &mut State) {
         let Self { learning, batch, .. } = self;
         // Every update has an address of its own, so that a checkpoint need not hold a position.
-        let mut rng = self.streams.at(Purpose::Learn, 0, self.updates as u32);
-        self.replay.draw(
-            &mut rng,
-            learning.batch,
-            self.identify,
-            learning.masks == Masks::Use,
-            learning.time_limit == TimeLimit::Bootstrap,
-            batch,
-        );
+        let mut rng = self.streams.at(Purpose::Learn, 0, state.updates as u32);
+        let draw = Draw {
+            size: learning.batch,
+            id: self.identify,
+            masked: learning.masks == Masks::Use,
+            bootstrap_at_limit: learning.time_limit == TimeLimit::Bootstrap,
+        };
+        self.replay.draw(&mut rng, draw, batch);
         if learning.reward == RewardUse::Team && !self.common {
-            let (first, others) = batch.rewards.split_at_mut(learning.batch);
-            for other in others.chunks_exact(learning.batch) {
+            let (first, others) = batch.rewards.split_at_mut(batch.rows);
+            for other in others.chunks_exact(batch.rows) {
                 first.iter_mut().zip(other).for_each(|(sum, reward)| *sum += reward);
             }
-            for other in others.chunks_exact_mut(learning.batch) {
+            for other in others.chunks_exact_mut(batch.rows) {
                 other.copy_from_slice(first);
             }
         }
         if learning.standardise_rewards {
-            self.rewards.merge(&batch.rewards);
-            self.rewards.apply(&mut batch.rewards);
+            state.rewards.merge(&batch.rewards);
+            state.rewards.apply(&mut batch.rewards);
         }
     }
 
     /// The loss of the drawn batch, and the mean value of what was done.
-    fn loss(&self) -> Result<(Tensor, Tensor), TchError> {
+    fn loss(&self, online: &Tensor, target: &Tensor) -> Result<(Tensor, Tensor), TchError> {
         let Self { batch, device, sizes, .. } = self;
         let (agents, size, actions) =
-            (sizes.agents as i64, self.learning.batch as i64, sizes.actions as i64);
+            (sizes.agents as i64, batch.rows as i64, sizes.actions as i64);
         let shape = [agents, size, -1];
         let observations = upload(&batch.observations, &shape, *device)?;
         let next_observations = upload(&batch.next_observations, &shape, *device)?;
         let taken = upload_indices(&batch.actions, &[agents, size, 1], *device)?;
+        let windows = batch.rows / sizes.window;
+        let window =
+            Window::new(&self.form, sizes.agents, windows, &batch.started, &batch.memory, *device)?;
         // A mixed value belongs to the team, whose reward stands in every agent's row.
         let learned = if matches!(self.mixing, Mixing::Independent) { agents } else { 1 };
         let rewards =
             upload(&batch.rewards[..(learned * size) as usize], &[learned, size], *device)?;
         let follows = upload(&batch.follows, &[1, size], *device)?;
+        let tensors = self.layout.split(online)?;
+        let network = self.layout.network(0, &tensors);
+        let (values, memory) = network.unroll(&observations, &window)?;
         let goal = no_grad(|| -> Result<Tensor, TchError> {
             let allowed = |values: Tensor| -> Result<Tensor, TchError> {
                 if self.learning.masks == Masks::Use {
@@ -332,11 +330,16 @@ impl QLearner {
                     Ok(values)
                 }
             };
-            let tensors = self.layout.split(&self.target)?;
-            let target = self.layout.network(0, &tensors).forward(&next_observations)?;
+            let tensors = self.layout.split(target)?;
+            let network_then = self.layout.network(0, &tensors);
+            let remembered = if window.remembers() {
+                network_then.unroll(&observations, &window)?.1
+            } else {
+                None
+            };
+            let target = network_then.after(&next_observations, remembered.as_ref())?;
             let next = if self.learning.double {
-                let online = self.layout.split(&self.online)?;
-                let online = self.layout.network(0, &online).forward(&next_observations)?;
+                let online = network.after(&next_observations, memory.as_ref())?;
                 let best = allowed(online)?.f_argmax(-1, true)?;
                 target.f_gather(-1, &best, false)?.f_squeeze_dim(-1)?
             } else {
@@ -346,10 +349,8 @@ impl QLearner {
             let next = next.f_mul(&follows)?.f_mul_scalar(self.learning.gamma)?;
             rewards.f_add(&next)
         })?;
-        let online = self.layout.split(&self.online)?;
-        let values = self.layout.network(0, &online).forward(&observations)?;
         let values = values.f_gather(-1, &taken, false)?.f_squeeze_dim(-1)?;
-        let values = self.mix(&online, &values, &batch.state)?;
+        let values = self.mix(&tensors, &values, &batch.state)?;
         let loss = values.f_sub(&goal)?.f_square()?.f_mean(Kind::Float)?;
         let mean = values.f_detach()?.f_mean(Kind::Float)?;
         Ok((loss, mean))
@@ -359,7 +360,7 @@ impl QLearner {
     fn mix(&self, tensors: &[Tensor], values: &Tensor, state: &[f32]) -> Result<Tensor, TchError> {
         match (&self.mixing, &self.mixer) {
             (Mixing::Monotonic(_), Some(mixer)) => {
-                let shape = [self.learning.batch as i64, self.sizes.state as i64];
+                let shape = [self.batch.rows as i64, self.sizes.state as i64];
                 let state = upload(state, &shape, self.device)?;
                 mixer.forward(&self.layout, tensors, values, &state)
             }
@@ -377,128 +378,63 @@ impl QLearner {
             (steps - warm_up) / self.learning.steps_per_update as u64 + 1
         }
     }
-
-    fn refresh(&mut self) -> Result<(), LearnError> {
-        let flat = download(&self.online)?;
-        self.actor.fill(&flat[..self.acting])?;
-        self.actor.choice = Choice::EpsilonGreedy(self.learning.epsilon.at(self.steps));
-        Ok(())
-    }
-
-    fn updates(&mut self, due: u64) -> Result<Report, LearnError> {
-        let (mut loss_sum, mut norm_sum, mut last) = (0.0, 0.0, None);
-        let first = self.updates;
-        self.adam.rate = self.learning.rate * self.learning.decay.at(self.steps, self.total_steps);
-        while self.updates < due {
-            self.draw();
-            let (loss, mean) = self.loss()?;
-            let (loss, norm) = self.adam.step(&mut self.online, &loss, self.updates)?;
-            self.updates += 1;
-            self.learning.target.follow(&mut self.target, &self.online, self.updates)?;
-            loss_sum += loss;
-            norm_sum += norm;
-            last = Some(mean);
-        }
-        let mut values = vec![("epsilon", self.learning.epsilon.at(self.steps))];
-        if let Some(mean) = last {
-            let count = (self.updates - first) as f64;
-            values.push(("loss", loss_sum / count));
-            values.push(("gradient_norm", norm_sum / count));
-            values.push(("mean_value", mean.f_double_value(&[])?));
-        }
-        values.push(("updates", self.updates as f64));
-        Ok(Report { values })
-    }
 }
 
-impl Policy for QLearner {
-    fn act(
-        &mut self,
-        view: &View<'_>,
-        rngs: &mut LaneRngs,
-        actions: &mut ActionBuffer,
-    ) -> Result<(), PolicyError> {
-        self.actor.act(view, rngs, actions)
-    }
-
-    fn fork(&self) -> Box<dyn Policy> {
-        self.actor.fork()
-    }
-}
-
-impl Learner for QLearner {
+impl Core for QLearner {
     fn rollout_steps(&self) -> usize {
         self.learning.rollout
     }
 
-    fn learn(&mut self, rollout: &Rollout) -> Result<Report, LearnError> {
-        self.replay.push(rollout, self.updates)?;
-        let (online, target) = (copy(&self.online)?, copy(&self.target)?);
-        let before = (self.adam.duplicate()?, self.rewards, self.steps, self.updates);
-        self.steps += (rollout.steps * rollout.envs) as u64;
-        let due = self.due(self.steps);
-        match self.updates(due) {
-            Ok(report) => {
-                self.refresh()?;
-                Ok(report)
-            }
-            Err(error) => {
-                no_grad(|| self.online.f_copy_(&online))?;
-                self.target = target;
-                (self.adam, self.rewards, self.steps, self.updates) = before;
-                Err(error)
-            }
-        }
+    fn networks(&self) -> Vec<(String, &Form)> {
+        let mixer = self.mixer.iter().flat_map(|mixer| NAMES.iter().zip(mixer.forms()));
+        let mixer = mixer.map(|(name, form)| (format!("mixer.{name}"), form));
+        std::iter::once(("agent".to_owned(), &self.form)).chain(mixer).collect()
     }
 
-    fn policy(&self, greedy: bool) -> Result<Box<dyn Policy>, LearnError> {
-        let mut actor = self.actor.clone();
-        if greedy {
-            actor.choice = Choice::Greedy;
-        }
-        Ok(Box::new(actor))
+    fn choice(&self, steps: u64, greedy: bool) -> Choice {
+        if greedy { Choice::Greedy } else { Choice::EpsilonGreedy(self.learning.epsilon.at(steps)) }
     }
 
-    fn save(&self) -> Result<Checkpoint, LearnError> {
-        let mut checkpoint = Checkpoint::default();
-        for (name, tensor) in [("online", &self.online), ("target", &self.target)] {
-            let values = download(tensor)?;
-            checkpoint.put_f32(name, &[values.len()], values);
+    fn take(&mut self, rollout: &Rollout, memory: &[f32], updates: u64) -> Result<(), LearnError> {
+        self.replay.push(rollout, memory, updates)
+    }
+
+    fn update(
+        &mut self,
+        state: &mut State,
+        _rollout: &Rollout,
+        _memory: &[f32],
+    ) -> Result<Report, LearnError> {
+        let (mut loss_sum, mut norm_sum, mut last) = (0.0, 0.0, None);
+        let (first, due) = (state.updates, self.due(state.steps));
+        state.adam.rate =
+            self.learning.rate * self.learning.decay.at(state.steps, self.total_steps);
+        while state.updates < due {
+            self.draw(state);
+            let target = state.target.as_ref().unwrap_or(&state.online);
+            let (loss, mean) = self.loss(&state.online, target)?;
+            let (loss, norm) = state.descend(&loss, Some(self.learning.target))?;
+            loss_sum += loss;
+            norm_sum += norm;
+            last = Some(mean);
         }
-        self.adam.save("adam", &mut checkpoint)?;
-        self.replay.save(&mut checkpoint);
-        let rewards = self.rewards.numbers();
-        checkpoint.put_f64("rewards", &[rewards.len()], rewards);
-        checkpoint.put_i64("counters", vec![self.steps as i64, self.updates as i64]);
-        Ok(checkpoint)
+        let mut values = vec![("epsilon", self.learning.epsilon.at(state.steps))];
+        if let Some(mean) = last {
+            let count = (state.updates - first) as f64;
+            values.push(("loss", loss_sum / count));
+            values.push(("gradient_norm", norm_sum / count));
+            values.push(("mean_value", mean.f_double_value(&[])?));
+        }
+        values.push(("updates", state.updates as f64));
+        Ok(Report { values })
+    }
+
+    fn save(&self, checkpoint: &mut Checkpoint) {
+        self.replay.save(checkpoint);
     }
 
     fn load(&mut self, checkpoint: &Checkpoint) -> Result<(), LearnError> {
-        let size = self.online.numel();
-        let online = leaf(checkpoint.f32("online", &[size])?, self.device)?;
-        let target = upload(checkpoint.f32("target", &[size])?, &[size as i64], self.device)?;
-        let adam = self.adam.load("adam", checkpoint)?;
-        let replay = self.replay.load(checkpoint)?;
-        let rewards = Running::from_numbers(checkpoint.f64("rewards", &[3])?)
-            .ok_or_else(|| LearnError::Checkpoint("`rewards` must have three entries".into()))?;
-        let &[steps, updates] = checkpoint.i64("counters")? else {
-            return Err(LearnError::Checkpoint("`counters` must have two entries".into()));
-        };
-        (self.online, self.target, self.adam, self.replay) = (online, target, adam, replay);
-        (self.rewards, self.steps, self.updates) = (rewards, steps as u64, updates as u64);
-        self.refresh()
-    }
-
-    fn parameters(&self) -> Result<Checkpoint, LearnError> {
-        let mut checkpoint = Checkpoint::default();
-        let flat = download(&self.online)?;
-        let (own, mut rest) = flat.split_at(self.acting);
-        self.actor.form().write(own, "agent", &mut checkpoint);
-        for (name, form) in self.mixer.iter().flat_map(|mixer| NAMES.iter().zip(mixer.forms())) {
-            let (own, others) = rest.split_at(form.size());
-            form.write(own, &format!("mixer.{name}"), &mut checkpoint);
-            rest = others;
-        }
-        Ok(checkpoint)
+        self.replay = self.replay.load(checkpoint)?;
+        Ok(())
     }
 }

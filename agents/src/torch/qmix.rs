@@ -108,6 +108,7 @@ impl Mixer {
             sets: 1,
             widths: [&[state], hidden, &[outputs]].concat(),
             activation: Activation::Relu,
+            recurrent: false,
         };
         let embed = config.embed;
         Self {
@@ -183,7 +184,8 @@ mod tests {
     fn team(start: Start, values: &Tensor, states: &[f32]) -> Tensor {
         let mixer = Mixer::new(&MixerConfig { start, ..MixerConfig::default() }, AGENTS, STATE);
         // A network in front, as the agents' own would stand there.
-        let front = Form { sets: 1, widths: vec![1, 1], activation: Activation::Relu };
+        let front =
+            Form { sets: 1, widths: vec![1, 1], activation: Activation::Relu, recurrent: false };
         let forms: Vec<Form> = std::iter::once(&front).chain(mixer.forms()).cloned().collect();
         let flat = [vec![0.0; 2], mixer.first_parameters(Streams::new(8))].concat();
         let layout = Layout::new(forms);

@@ -11,6 +11,8 @@ use gambol_envs::foraging::{Foraging, Mode};
 use gambol_envs::seed::{Purpose, Streams};
 use gambol_envs::{EnvFactory, SHARD};
 
+pub mod recall;
+
 /// A learner in training.
 pub struct Session {
     pub env: Box<dyn BatchEnv>,

@@ -127,36 +127,51 @@ fn iql_killed_and_resumed_has_the_digest_of_an_uninterrupted_run() {
     assert!(output.status.success(), "{}", message(&output));
 }
 
+/// The last three remember in the middle of episodes, where they are stopped.
 #[cfg(all(unix, feature = "torch"))]
 #[test]
 fn training_told_to_stop_keeps_what_was_done_and_goes_on() {
-    let folder = folder("stopped-training");
-    let scenario = root().join("assets/scenarios/foraging-5x5-2p-1f-coop-iql.ron");
-    let (whole, stopped) = (folder.join("whole"), folder.join("stopped"));
-    let output = gambol(&arguments(&scenario, &LEARNING, "1", &whole));
-    assert!(output.status.success(), "{}", message(&output));
-    let digest = json(&output)["digest"].clone();
+    const RECURRENT: &str = "agent.network=(hidden: [16, 16], recurrent: true)";
+    for (learner, set) in [
+        ("iql", "agent.learning.batch=64"),
+        ("iql", RECURRENT),
+        ("qmix", RECURRENT),
+        ("mappo", RECURRENT),
+    ] {
+        let folder = folder(&format!("stopped-{learner}-{}", set.len()));
+        let scenario =
+            root().join(format!("assets/scenarios/foraging-5x5-2p-1f-coop-{learner}.ron"));
+        let (whole, stopped) = (folder.join("whole"), folder.join("stopped"));
+        let sets = [&LEARNING[..], &[set]].concat();
+        let output = gambol(&arguments(&scenario, &sets, "1", &whole));
+        assert!(output.status.success(), "{}", message(&output));
+        let digest = json(&output)["digest"].clone();
 
-    let mut child = start(&arguments(&scenario, &LEARNING, "1", &stopped));
-    wait_until(&mut child, || has_checkpoint(&stopped));
-    let output = interrupt(child);
-    assert_eq!(output.status.code(), Some(1), "{}", message(&output));
-    assert!(message(&output).contains("interrupted; what was done is in"), "{}", message(&output));
-    let results = json(&output);
-    assert_eq!(results["results"]["complete"], false);
-    // It stopped between checkpoints and wrote one of its own there.
-    let steps = results["results"]["environment_steps"].as_u64().unwrap();
-    assert!((2000..12_000).contains(&steps), "{steps}");
-    assert!(stopped.join(format!("checkpoints/step-{steps:012}.json")).exists());
-    assert_eq!(read(stopped.join("manifest.json"))["status"], "interrupted");
-    let output = gambol(&["verify", text(&stopped), "--json"]);
-    assert!(output.status.success(), "{}", message(&output));
-    assert_eq!(json(&output)["complete"], false);
+        let mut child = start(&arguments(&scenario, &sets, "1", &stopped));
+        wait_until(&mut child, || has_checkpoint(&stopped));
+        let output = interrupt(child);
+        assert_eq!(output.status.code(), Some(1), "{}", message(&output));
+        assert!(
+            message(&output).contains("interrupted; what was done is in"),
+            "{}",
+            message(&output)
+        );
+        let results = json(&output);
+        assert_eq!(results["results"]["complete"], false);
+        // It stopped between checkpoints and wrote one of its own there.
+        let steps = results["results"]["environment_steps"].as_u64().unwrap();
+        assert!((2000..12_000).contains(&steps), "{steps}");
+        assert!(stopped.join(format!("checkpoints/step-{steps:012}.json")).exists());
+        assert_eq!(read(stopped.join("manifest.json"))["status"], "interrupted");
+        let output = gambol(&["verify", text(&stopped), "--json"]);
+        assert!(output.status.success(), "{}", message(&output));
+        assert_eq!(json(&output)["complete"], false);
 
-    let output = gambol(&["run", text(&stopped), "--resume", "--json"]);
-    assert!(output.status.success(), "{}", message(&output));
-    assert_eq!(json(&output)["digest"], digest);
-    assert_eq!(read(stopped.join("manifest.json"))["resumed_at"], serde_json::json!([steps]));
+        let output = gambol(&["run", text(&stopped), "--resume", "--json"]);
+        assert!(output.status.success(), "{}", message(&output));
+        assert_eq!(json(&output)["digest"], digest, "{learner} with {set}");
+        assert_eq!(read(stopped.join("manifest.json"))["resumed_at"], serde_json::json!([steps]));
+    }
 }
 
 #[cfg(unix)]

@@ -1,0 +1,240 @@
+//! What all learners on libtorch have in common: acting through the frozen network, checkpoints, and leaving everything
+//! as it was when an update fails. A learner is a [`Core`] in a [`Trained`].
+
+use tch::{Tensor, no_grad};
+
+use super::parameters::{Adam, Target, copy, leaf};
+use super::{download, upload};
+use crate::choice::Choice;
+use crate::frozen::Actor;
+use crate::learner::{Checkpoint, LearnError, Learner, Report};
+use crate::network::Form;
+use crate::policy::{ActionBuffer, LaneRngs, Policy, PolicyError, View};
+use crate::rollout::Rollout;
+use crate::standardise::Running;
+use crate::{Agent, AgentError};
+
+/// What updates change.
+#[derive(Debug)]
+pub(super) struct State {
+    /// All parameters, flat.
+    pub(super) online: Tensor,
+    /// The parameters that targets are made of, where they differ.
+    pub(super) target: Option<Tensor>,
+    pub(super) adam: Adam,
+    /// Figures of the rewards so far, for learners that standardise them.
+    pub(super) rewards: Running,
+    /// Environment steps collected.
+    pub(super) steps: u64,
+    pub(super) updates: u64,
+}
+
+impl State {
+    /// One update down the gradient of the loss; gives the loss and the gradient's norm.
+    pub(super) fn descend(
+        &mut self,
+        loss: &Tensor,
+        follow: Option<Target>,
+    ) -> Result<(f64, f64), LearnError> {
+        let found = self.adam.step(&mut self.online, loss, self.updates)?;
+        self.updates += 1;
+        if let (Some(target), Some(how)) = (&mut self.target, follow) {
+            how.follow(target, &self.online, self.updates)?;
+        }
+        Ok(found)
+    }
+
+    /// A copy that shares nothing.
+    fn duplicate(&self) -> Result<Self, LearnError> {
+        let target = self.target.as_ref().map(copy).transpose()?;
+        let (online, adam) = (copy(&self.online)?, self.adam.duplicate()?);
+        let Self { rewards, steps, updates, .. } = *self;
+        Ok(Self { online, target, adam, rewards, steps, updates })
+    }
+
+    fn save(&self, checkpoint: &mut Checkpoint) -> Result<(), LearnError> {
+        let target = self.target.as_ref().map(|target| ("target", target));
+        for (name, tensor) in std::iter::once(("online", &self.online)).chain(target) {
+            let values = download(tensor)?;
+            checkpoint.put_f32(name, &[values.len()], values);
+        }
+        self.adam.save("adam", checkpoint)?;
+        let rewards = self.rewards.numbers();
+        checkpoint.put_f64("rewards", &[rewards.len()], rewards);
+        checkpoint.put_i64("counters", vec![self.steps as i64, self.updates as i64]);
+        Ok(())
+    }
+
+    fn load(&self, checkpoint: &Checkpoint) -> Result<Self, LearnError> {
+        let (size, device) = (self.online.numel(), self.online.device());
+        let online = leaf(checkpoint.f32("online", &[size])?, device)?;
+        let target = match self.target {
+            Some(_) => Some(upload(checkpoint.f32("target", &[size])?, &[size as i64], device)?),
+            None => None,
+        };
+        let adam = self.adam.load("adam", checkpoint)?;
+        let rewards = Running::from_numbers(checkpoint.f64("rewards", &[3])?)
+            .ok_or_else(|| LearnError::Checkpoint("`rewards` must have three entries".into()))?;
+        let &[steps, updates] = checkpoint.i64("counters")? else {
+            return Err(LearnError::Checkpoint("`counters` must have two entries".into()));
+        };
+        let (steps, updates) = (steps as u64, updates as u64);
+        Ok(Self { online, target, adam, rewards, steps, updates })
+    }
+}
+
+/// What one kind of learner does of its own.
+pub(super) trait Core: std::fmt::Debug + Send + 'static {
+    /// Batch steps of one rollout.
+    fn rollout_steps(&self) -> usize;
+
+    /// Names and forms of all networks, in the order of the flat parameters; the first one acts.
+    fn networks(&self) -> Vec<(String, &Form)>;
+
+    /// How actions are chosen after so many environment steps.
+    fn choice(&self, steps: u64, greedy: bool) -> Choice;
+
+    /// Checks a rollout and stores what is kept of it. `memory` is what the actor remembered before it.
+    fn take(&mut self, rollout: &Rollout, memory: &[f32], updates: u64) -> Result<(), LearnError>;
+
+    /// Updates after a rollout that was taken; its steps are counted already.
+    fn update(
+        &mut self,
+        state: &mut State,
+        rollout: &Rollout,
+        memory: &[f32],
+    ) -> Result<Report, LearnError>;
+
+    /// Adds what is kept of rollouts.
+    fn save(&self, _checkpoint: &mut Checkpoint) {}
+
+    /// Takes back what [`save`](Self::save) added; on an error nothing has changed.
+    fn load(&mut self, _checkpoint: &Checkpoint) -> Result<(), LearnError> {
+        Ok(())
+    }
+}
+
+/// A learner with its whole state.
+#[derive(Debug)]
+pub(super) struct Trained<C> {
+    core: C,
+    state: State,
+    actor: Actor,
+    /// What the actor remembered before the rollout that is under way.
+    memory: Vec<f32>,
+}
+
+impl<C: Core> Trained<C> {
+    /// A learner whose networks begin with these parameters; `actor` is of the first one's form.
+    pub(super) fn agent(
+        core: C,
+        mut actor: Actor,
+        flat: &[f32],
+        with_target: bool,
+        adam: impl FnOnce(&Tensor) -> Result<Adam, tch::TchError>,
+        device: tch::Device,
+    ) -> Result<Agent, AgentError> {
+        let wrong = |error: LearnError| AgentError::new(error.to_string());
+        actor.fill(&flat[..actor.form().size()]).map_err(wrong)?;
+        let state = || -> Result<State, tch::TchError> {
+            let online = leaf(flat, device)?;
+            let target = with_target.then(|| copy(&online)).transpose()?;
+            let adam = adam(&online)?;
+            let rewards = Running::default();
+            Ok(State { online, target, adam, rewards, steps: 0, updates: 0 })
+        };
+        let state = state().map_err(|error| wrong(error.into()))?;
+        Ok(Agent::Learner(Box::new(Self { core, state, actor, memory: Vec::new() })))
+    }
+
+    /// Hands the parameters to the actor.
+    fn refresh(&mut self) -> Result<(), LearnError> {
+        let acting = self.state.online.f_narrow(0, 0, self.actor.form().size() as i64)?;
+        self.actor.fill(&download(&acting)?)?;
+        self.actor.choice = self.core.choice(self.state.steps, false);
+        Ok(())
+    }
+}
+
+impl<C: Core> Policy for Trained<C> {
+    fn act(
+        &mut self,
+        view: &View<'_>,
+        rngs: &mut LaneRngs,
+        actions: &mut ActionBuffer,
+    ) -> Result<(), PolicyError> {
+        self.actor.act(view, rngs, actions)
+    }
+
+    fn fork(&self) -> Box<dyn Policy> {
+        self.actor.fork()
+    }
+
+    fn memory(&self) -> Vec<f32> {
+        self.actor.memory()
+    }
+
+    fn remember(&mut self, memory: &[f32]) {
+        memory.clone_into(&mut self.memory);
+        self.actor.remember(memory);
+    }
+}
+
+impl<C: Core> Learner for Trained<C> {
+    fn rollout_steps(&self) -> usize {
+        self.core.rollout_steps()
+    }
+
+    fn learn(&mut self, rollout: &Rollout) -> Result<Report, LearnError> {
+        self.core.take(rollout, &self.memory, self.state.updates)?;
+        let before = self.state.duplicate()?;
+        self.state.steps += (rollout.steps * rollout.envs) as u64;
+        match self.core.update(&mut self.state, rollout, &self.memory) {
+            Ok(report) => {
+                if self.state.updates > before.updates {
+                    self.refresh()?;
+                }
+                self.actor.choice = self.core.choice(self.state.steps, false);
+                self.memory = self.actor.memory();
+                Ok(report)
+            }
+            Err(error) => {
+                // The leaf stays, for its gradient is asked for.
+                no_grad(|| self.state.online.f_copy_(&before.online))?;
+                let online = self.state.online.shallow_clone();
+                self.state = State { online, ..before };
+                Err(error)
+            }
+        }
+    }
+
+    fn policy(&self, greedy: bool) -> Result<Box<dyn Policy>, LearnError> {
+        Ok(Box::new(self.actor.fresh(self.core.choice(self.state.steps, greedy))))
+    }
+
+    fn save(&self) -> Result<Checkpoint, LearnError> {
+        let mut checkpoint = Checkpoint::default();
+        self.state.save(&mut checkpoint)?;
+        self.core.save(&mut checkpoint);
+        Ok(checkpoint)
+    }
+
+    fn load(&mut self, checkpoint: &Checkpoint) -> Result<(), LearnError> {
+        let state = self.state.load(checkpoint)?;
+        self.core.load(checkpoint)?;
+        self.state = state;
+        self.refresh()
+    }
+
+    fn parameters(&self) -> Result<Checkpoint, LearnError> {
+        let mut checkpoint = Checkpoint::default();
+        let flat = download(&self.state.online)?;
+        let mut rest = &flat[..];
+        for (name, form) in self.core.networks() {
+            let (own, others) = rest.split_at(form.size());
+            form.write(own, &name, &mut checkpoint);
+            rest = others;
+        }
+        Ok(checkpoint)
+    }
+}
