@@ -4,6 +4,7 @@
 //! same scenario, is not run again, so that an interrupted study goes on where it stopped. The report names the commits
 //! of all its runs; remove the folder to begin anew.
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
     process::{ExitCode, Stdio},
@@ -36,6 +37,8 @@ struct Study {
     /// Names in `assets/scenarios`, without ending.
     scenarios: &'static [&'static str],
     seeds: &'static [u64],
+    /// What a return must exceed for a task to count as solved, where that means something.
+    solved: Option<f64>,
 }
 
 const STUDIES: &[Study] = &[
@@ -47,6 +50,7 @@ const STUDIES: &[Study] = &[
                 The first settings were found on seeds 0 and 1, the falling rate and the slow target on seeds 11 and 12; of these only seed 1 is reported here, as one of 1 to 5.\n",
         scenarios: &["foraging-5x5-2p-1f-coop-iql", "foraging-8x8-2p-2f-coop-iql"],
         seeds: &[1, 2, 3, 4, 5],
+        solved: Some(0.9),
     },
     Study {
         name: "learners",
@@ -63,6 +67,7 @@ const STUDIES: &[Study] = &[
             "foraging-5x5-2p-1f-coop-mappo",
         ],
         seeds: &[1, 2, 3],
+        solved: Some(0.9),
     },
     Study {
         name: "ppo",
@@ -72,17 +77,33 @@ const STUDIES: &[Study] = &[
                 The scenarios were tried on seed 11, which is not reported here.\n",
         scenarios: &["foraging-8x8-2p-2f-coop-ippo", "foraging-8x8-2p-2f-coop-mappo"],
         seeds: &[1, 2, 3],
+        solved: Some(0.9),
+    },
+    Study {
+        name: "trust",
+        file: "trust-dilemmas",
+        title: "Which convention two learners settle on in the trust dilemmas",
+        about: "Two learners (`Ippo`, separate parameters, each paid its own reward) in each world with the published payoffs, and with payoffs that make trust safe.\n\
+                *together*, *betrayed* and *safe* are counts over an episode of 50 steps: monsters hunted or lights stepped on together, agents left alone with either, apples eaten.\n\
+                The payoffs were tried on seed 11, which is not reported here.\n",
+        scenarios: &[
+            "trust-monster-hunt-apples",
+            "trust-monster-hunt-monster",
+            "trust-escalation-apart",
+            "trust-escalation-together",
+        ],
+        seeds: &[1, 2, 3, 4, 5],
+        solved: None,
     },
 ];
-
-/// What a return must exceed for a task to count as solved.
-const SOLVED: f64 = 0.9;
 
 /// One trained seed.
 struct Trained {
     seed: u64,
     last: f64,
     absolute: f64,
+    /// What the environment counted, and its mean over the episodes of the last evaluation.
+    tallies: Vec<(String, f64)>,
     steps: u64,
     /// Environment step and mean return of every evaluation.
     curve: Vec<(u64, f64)>,
@@ -92,8 +113,8 @@ struct Trained {
 }
 
 impl Trained {
-    fn solved_at(&self) -> Option<u64> {
-        self.curve.iter().find(|(_, value)| *value > SOLVED).map(|(step, _)| *step)
+    fn solved_at(&self, solved: f64) -> Option<u64> {
+        self.curve.iter().find(|(_, value)| *value > solved).map(|(step, _)| *step)
     }
 }
 
@@ -201,6 +222,12 @@ fn train(gambol: &Path, name: &str, seed: u64) -> Result<Trained> {
         seed,
         last: number(&results, "/last/return/mean")?,
         absolute: number(&results, "/absolute/return/mean")?,
+        tallies: results["last"]["tallies"]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(name, tally)| Ok((name.clone(), number(tally, "/mean")?)))
+            .collect::<Result<_>>()?,
         steps: number(&results, "/environment_steps")? as u64,
         curve,
         seconds: number(&manifest, "/seconds")?,
@@ -281,9 +308,13 @@ fn markdown(study: &Study, trained: &[Vec<Trained>]) -> String {
         study.title, study.name, study.file, study.about
     );
     text += "Returns are means over greedy episodes: *final* is the last evaluation of training, *absolute* ten times as many \
-             episodes with the parameters of the best evaluation.\n\
-             *Solved at* is the environment step of the first evaluation above 0.9.\n\
-             The last line gives the interquartile mean over seeds with its 95 % bootstrap interval (percentiles, over all \
+             episodes with the parameters of the best evaluation.\n";
+    if let Some(solved) = study.solved {
+        text += &format!(
+            "*Solved at* is the environment step of the first evaluation above {solved}.\n"
+        );
+    }
+    text += "The last line gives the interquartile mean over seeds with its 95 % bootstrap interval (percentiles, over all \
              resamples).\n\
              *Load* is the machine's one-minute load average when the run began: it was shared, so that seconds are upper \
              bounds.\n\n";
@@ -299,32 +330,45 @@ fn markdown(study: &Study, trained: &[Vec<Trained>]) -> String {
     for (scenario, runs) in study.scenarios.iter().zip(trained) {
         let steps = runs.first().map_or(0, |run| run.steps);
         text += &format!("## {scenario}\n\n{} environment steps.\n\n", thousands(steps));
-        text += "| seed | final return | absolute return | solved at | seconds | load |\n";
-        text += "|---|---|---|---|---|---|\n";
+        let names = runs.first().map_or(&[][..], |run| &run.tallies);
+        let mut head = vec!["seed", "final return", "absolute return"];
+        head.extend(names.iter().map(|(name, _)| name.as_str()));
+        head.extend(study.solved.map(|_| "solved at"));
+        head.extend(["seconds", "load"]);
+        text += &row(&head);
+        text += &row(&vec!["---"; head.len()]).replace(' ', "");
         for run in runs {
-            text += &format!(
-                "| {} | {:.3} | {:.4} | {} | {:.0} | {} |\n",
-                run.seed,
-                run.last,
-                run.absolute,
-                run.solved_at().map_or_else(|| "never".to_owned(), thousands),
-                run.seconds,
-                run.load,
-            );
+            let mut cells = vec![
+                run.seed.to_string(),
+                format!("{:.3}", run.last),
+                format!("{:.4}", run.absolute),
+            ];
+            cells.extend(run.tallies.iter().map(|(_, mean)| format!("{mean:.2}")));
+            let solved_at =
+                |solved| run.solved_at(solved).map_or_else(|| "never".to_owned(), thousands);
+            cells.extend(study.solved.map(solved_at));
+            cells.extend([format!("{:.0}", run.seconds), run.load.clone()]);
+            text += &row(&cells);
         }
         let summary = |of: &dyn Fn(&Trained) -> f64, digits: usize| {
             let values: Vec<f64> = runs.iter().map(of).collect();
             let [low, high] = interval(&values);
             format!("{:.digits$} [{low:.digits$}, {high:.digits$}]", interquartile_mean(&values))
         };
-        text += &format!(
-            "| all | {} | {} | | | |\n\n",
-            summary(&|run| run.last, 3),
-            summary(&|run| run.absolute, 4)
-        );
+        let mut cells =
+            vec!["all".to_owned(), summary(&|run| run.last, 3), summary(&|run| run.absolute, 4)];
+        cells.extend((0..names.len()).map(|tally| summary(&|run| run.tallies[tally].1, 2)));
+        cells.resize(head.len(), String::new());
+        text += &(row(&cells) + "\n");
     }
     text.truncate(text.trim_end().len());
     text + "\n"
+}
+
+/// One line of a table.
+fn row<T: AsRef<str>>(cells: &[T]) -> String {
+    let cells: Vec<_> = cells.iter().map(AsRef::as_ref).collect();
+    format!("| {} |\n", cells.join(" | "))
 }
 
 fn as_json(study: &Study, trained: &[Vec<Trained>]) -> Value {
@@ -342,7 +386,8 @@ fn as_json(study: &Study, trained: &[Vec<Trained>]) -> Value {
                         "final_return": run.last,
                         "absolute_return": run.absolute,
                         "environment_steps": run.steps,
-                        "solved_at": run.solved_at(),
+                        "solved_at": study.solved.and_then(|solved| run.solved_at(solved)),
+                        "tallies": run.tallies.iter().cloned().collect::<BTreeMap<_, _>>(),
                         "seconds": run.seconds,
                         "load_average": run.load,
                         "digest": run.manifest["digest"],
