@@ -92,21 +92,22 @@ impl Place {
     /// Where a thing is that is gone.
     pub const NOWHERE: Self = Self { row: u8::MAX, col: u8::MAX };
 
-    /// One step, unless it leads off the board.
+    /// One step, unless it leads off the board. Without branches, for nobody can guess where an agent goes.
     fn moved(self, action: u8, rules: &Rules) -> Self {
-        let Self { row, col } = self;
-        match action {
-            LEFT if col > 0 => Self { row, col: col - 1 },
-            RIGHT if col + 1 < rules.cols => Self { row, col: col + 1 },
-            UP if row > 0 => Self { row: row - 1, col },
-            DOWN if row + 1 < rules.rows => Self { row: row + 1, col },
-            _ => self,
+        let goes = |direction: u8| u8::from(action == direction);
+        Self {
+            row: self.row.saturating_sub(goes(UP)).saturating_add(goes(DOWN)).min(rules.rows - 1),
+            col: self
+                .col
+                .saturating_sub(goes(LEFT))
+                .saturating_add(goes(RIGHT))
+                .min(rules.cols - 1),
         }
     }
 
     fn square_distance(self, other: Self) -> u32 {
         let (rows, cols) = (self.row.abs_diff(other.row), self.col.abs_diff(other.col));
-        u32::from(rows).pow(2) + u32::from(cols).pow(2)
+        u32::from(rows) * u32::from(rows) + u32::from(cols) * u32::from(cols)
     }
 }
 
@@ -178,31 +179,35 @@ impl Board<'_> {
         self.things[0] = Thing(monster.moved(step, self.rules));
     }
 
+    /// Number of agents on a cell.
+    fn on(&self, cell: Place) -> usize {
+        self.places.iter().map(|place| usize::from(*place == cell)).sum()
+    }
+
     fn hunt(&mut self, hunt: &MonsterHunt, rewards: &mut [Reward], tally: &mut Tally) {
         let monster = self.things[0].0;
-        let met = self.places.iter().filter(|place| **place == monster).count();
-        let pays = if met < hunt.needed { hunt.alone } else { hunt.together };
-        for (place, reward) in self.places.iter().zip(&mut *rewards) {
-            if *place == monster {
-                reward.0 += pays;
-            }
-        }
-        if met >= hunt.needed {
-            tally.together += 1;
-        } else {
-            tally.betrayed += met as u32;
-        }
+        let met = self.on(monster);
         if met > 0 {
+            let pays = if met < hunt.needed { hunt.alone } else { hunt.together };
+            for (place, reward) in self.places.iter().zip(&mut *rewards) {
+                if *place == monster {
+                    reward.0 += pays;
+                }
+            }
+            if met >= hunt.needed {
+                tally.together += 1;
+            } else {
+                tally.betrayed += met as u32;
+            }
             self.things[0] = Thing(Place::NOWHERE);
         }
         for apple in 1..self.things.len() {
             let cell = self.things[apple].0;
-            let on_it = |places: &[Place]| places.iter().filter(|place| **place == cell).count();
-            let several = on_it(self.places) as u32;
+            let several = self.on(cell);
             if several == 0 {
                 continue;
             }
-            let chosen = if several == 1 { 0 } else { below(self.rng, several) as usize };
+            let chosen = if several == 1 { 0 } else { below(self.rng, several as u32) as usize };
             let mut eaters = self.places.iter().enumerate().filter(|(_, place)| **place == cell);
             if let Some((eater, _)) = eaters.nth(chosen) {
                 rewards[eater].0 += hunt.apple;
@@ -221,7 +226,7 @@ impl Board<'_> {
 
     fn escalate(&mut self, rules: &Escalation, rewards: &mut [Reward], tally: &mut Tally) {
         let light = self.things[0].0;
-        let on_it = self.places.iter().filter(|place| **place == light).count();
+        let on_it = self.on(light);
         if on_it == self.places.len() {
             rewards.fill(Reward(rules.together));
             tally.together += 1;
@@ -386,12 +391,20 @@ pub(super) struct Game {
 
 /// One agent's view of its instance, without the memory.
 fn see(rules: &Rules, agent: usize, places: &[Place], things: &[Thing], run: u32, out: &mut [f32]) {
-    let others = (0..places.len()).filter(|&other| other != agent).map(|other| places[other]);
-    let seen =
-        std::iter::once(places[agent]).chain(others).chain(things.iter().map(|thing| thing.0));
-    for (pair, place) in out.as_chunks_mut::<2>().0.iter_mut().zip(seen) {
-        // The highest bit is free for a sign, so that what is gone is at (-1, -1).
-        *pair = [place.row, place.col].map(|here| f32::from(here.cast_signed()));
+    // The highest bit is free for a sign, so that what is gone is at (-1, -1).
+    let shown = |place: Place| [place.row, place.col].map(|here| f32::from(here.cast_signed()));
+    let (pairs, _) = out.as_chunks_mut::<2>();
+    let (agents, rest) = pairs.split_at_mut(places.len());
+    agents[0] = shown(places[agent]);
+    let (before, after) = (&places[..agent], &places[agent + 1..]);
+    for (pair, &place) in agents[1..].iter_mut().zip(before) {
+        *pair = shown(place);
+    }
+    for (pair, &place) in agents[agent + 1..].iter_mut().zip(after) {
+        *pair = shown(place);
+    }
+    for (pair, thing) in rest.iter_mut().zip(things) {
+        *pair = shown(thing.0);
     }
     if matches!(rules.kind, Kind::Escalation(_)) {
         out[rules.places() - 1] = run as f32 / rules.steps as f32;
@@ -465,10 +478,15 @@ impl EcsGame for Game {
                     }
                     let mask = row * size_of_mask..(row + 1) * size_of_mask;
                     if let Some(out) = frame.masks.get_mut(mask) {
-                        for (action, open) in out.iter_mut().enumerate() {
-                            let action = action as u8;
-                            *open = action == STAY || place.moved(action, rules) != *place;
-                        }
+                        // In the order of the actions.
+                        let Place { row, col } = *place;
+                        out.copy_from_slice(&[
+                            col > 0,
+                            col + 1 < rules.cols,
+                            row > 0,
+                            row + 1 < rules.rows,
+                            true,
+                        ]);
                     }
                 }
                 if let Some(out) = frame.state.get_mut(lane * state..(lane + 1) * state) {
