@@ -14,6 +14,7 @@ mod registry;
 pub mod response_graph;
 pub mod seed;
 pub mod solution;
+pub mod tree;
 
 registry::registry! {
     /// Every solver that a command line or a scenario may name, with its parameters.

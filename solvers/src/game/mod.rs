@@ -5,5 +5,6 @@ pub mod generate;
 pub mod joint;
 pub mod nfg;
 mod normal_form;
+pub mod sequential;
 
 pub use normal_form::{GameError, NormalForm};
