@@ -7,8 +7,10 @@ pub mod alpha_rank;
 pub mod correlated;
 pub mod game;
 mod linear;
+pub mod meta;
 pub mod nash;
 pub mod play;
+pub mod psro;
 pub mod rae;
 mod registry;
 pub mod response_graph;
@@ -59,5 +61,9 @@ registry::registry! {
         Replicator => nash::dynamics::replicator::Replicator,
         /// Projected replicator dynamics.
         ProjectedReplicator => nash::dynamics::projected_replicator::ProjectedReplicator,
+        /// Even mixing.
+        Uniform => meta::Uniform,
+        /// The last action.
+        Last => meta::Last,
     }
 }

@@ -2,6 +2,7 @@
 
 use ndarray::{ArrayD, ArrayView2, ArrayViewD, Axis, Dimension, IxDyn, Zip};
 
+use super::Noise;
 use crate::solution::Profile;
 
 /// Why numbers do not make a game.
@@ -79,6 +80,7 @@ pub struct NormalForm {
     shape: Vec<usize>,
     /// In row-major order each.
     payoffs: Vec<ArrayD<f64>>,
+    pub(super) noise: Option<Noise>,
 }
 
 impl NormalForm {
@@ -123,6 +125,7 @@ impl NormalForm {
                 .map(|tensor| tensor.as_standard_layout().into_owned())
                 .collect(),
             shape,
+            noise: None,
         })
     }
 

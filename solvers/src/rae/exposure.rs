@@ -82,19 +82,35 @@ impl Exposure {
     /// [`SolveError`] if the shape differs from the payoffs' or a variance is negative or not
     /// finite.
     pub fn with_noise(mut self, cells: &Array2<f64>) -> Result<Self, SolveError> {
-        if cells.dim() != self.payoffs.dim() {
-            return Err(SolveError::Invalid {
-                what: format!(
-                    "variances of shape {:?} for payoffs of shape {:?}",
-                    cells.dim(),
-                    self.payoffs.dim()
-                ),
-            });
-        }
-        if cells.iter().any(|&variance| !(variance >= 0.0 && variance.is_finite())) {
-            return Err(SolveError::NotFinite { what: "variances of the cells".into() });
-        }
+        check_cells(cells, &self.payoffs, "variances of the cells")?;
         self.noise = Some(cells.dot(&self.weights));
+        Ok(self)
+    }
+
+    /// Takes off the variance that the payoffs' own errors pretend.
+    ///
+    /// `errors` (`[actions, states]`) holds the squared standard error of every payoff.
+    /// With independent errors the variance of an action is too large by
+    /// `sum_k w_k (1 - w_k) errors[a,k]` on average; the row of that action is scaled so that its
+    /// variance is smaller by that, or 0, which keeps the covariance positive semidefinite where
+    /// subtracting from the diagonal would not.
+    /// (Covariances with other actions, which are right on average, shrink along: by the root of
+    /// the shares that are left.)
+    ///
+    /// # Errors
+    ///
+    /// As [`with_noise`](Self::with_noise).
+    pub fn corrected(mut self, errors: &Array2<f64>) -> Result<Self, SolveError> {
+        check_cells(errors, &self.payoffs, "squared errors of the payoffs")?;
+        for (mut centred, errors) in self.centred.rows_mut().into_iter().zip(errors.rows()) {
+            let variance = centred.dot(&centred);
+            let pretended: f64 =
+                errors.iter().zip(&self.weights).map(|(e, w)| w * (1.0 - w) * e).sum();
+            if pretended > 0.0 {
+                let left = if variance > 0.0 { 1.0 - pretended / variance } else { 0.0 };
+                centred *= left.max(0.0).sqrt();
+            }
+        }
         Ok(self)
     }
 
@@ -263,6 +279,24 @@ impl Exposure {
         let free = 1.0 - floor * self.actions() as f64;
         (free * best + floor * gradient.sum() - x.dot(&gradient)).max(0.0)
     }
+}
+
+/// Refuses cells that are not of the payoffs' shape, negative or not finite.
+fn check_cells(
+    cells: &Array2<f64>,
+    payoffs: &Array2<f64>,
+    name: &'static str,
+) -> Result<(), SolveError> {
+    if cells.dim() != payoffs.dim() {
+        let (found, shape) = (cells.dim(), payoffs.dim());
+        return Err(SolveError::Invalid {
+            what: format!("{name} of shape {found:?} for payoffs of shape {shape:?}"),
+        });
+    }
+    if cells.iter().any(|&cell| !(cell >= 0.0 && cell.is_finite())) {
+        return Err(SolveError::NotFinite { what: name.into() });
+    }
+    Ok(())
 }
 
 /// `x' rows`; sparse mixes are the rule, and sums of rows run along memory.

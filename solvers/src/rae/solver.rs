@@ -34,6 +34,21 @@ pub struct Rae {
     pub tolerance: f64,
     /// With `all`: only equilibria in which every player plays the same mix.
     pub symmetric: bool,
+    /// What counts as risk in an empirical game.
+    pub variance: Variance,
+    /// In an empirical game: take off the variance that the payoffs' errors pretend.
+    pub correct: bool,
+}
+
+/// What counts as risk in an empirical game; in a game whose payoffs are known both are the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Variance {
+    /// The opponents' mixing alone.
+    #[default]
+    Strategic,
+    /// Also the variance of returns within each cell, by the law of total variance; it is not part
+    /// of an enumeration (`all`).
+    Total,
 }
 
 impl Default for Rae {
@@ -45,6 +60,8 @@ impl Default for Rae {
             rounds: 2_000,
             tolerance: 1e-9,
             symmetric: false,
+            variance: Variance::Strategic,
+            correct: true,
         }
     }
 }
@@ -69,6 +86,14 @@ static INFO: SolverInfo = SolverInfo {
         Parameter {
             name: "symmetric",
             about: "with all: only equilibria in which all play the same mix",
+        },
+        Parameter {
+            name: "variance",
+            about: "Strategic, or Total to count the variance within cells of an empirical game too",
+        },
+        Parameter {
+            name: "correct",
+            about: "whether to take off the variance that errors of an empirical game's payoffs pretend",
         },
     ],
 };
@@ -95,9 +120,13 @@ impl Solver for Rae {
 
     fn solve(&self, game: &NormalForm, options: &SolveOptions) -> Result<Solutions, SolveError> {
         self.check(game)?;
-        let views = Views::new(game);
         let risk = self.attitudes(game.players());
+        let views = Views::noisy(game, self.variance == Variance::Total, self.correct);
         if options.all {
+            if game.noise().is_some() {
+                let what = "rae: an empirical game's equilibria are not enumerated; ask for one";
+                return Err(SolveError::Invalid { what: what.to_owned() });
+            }
             let parameters = Enumeration { symmetric: self.symmetric, ..Enumeration::default() };
             let found = enumerate(&views, &risk, parameters, options.streams)?;
             let stop = if found.is_complete() { Stop::Complete } else { Stop::Stalled };

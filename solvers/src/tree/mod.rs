@@ -14,7 +14,10 @@ use std::ops::Range;
 pub use cfr::{Cfr, CfrRun, Variant};
 pub use respond::Response;
 
+use rand::Rng;
+
 use crate::game::sequential::{Node, Rules};
+use crate::seed::unit_f64;
 
 /// Most nodes of a tree.
 pub const MOST_NODES: usize = 1 << 22;
@@ -365,10 +368,15 @@ impl Tree {
         self.moments(&reaches.iter().map(Vec::as_slice).collect::<Vec<_>>())
     }
 
-    /// One play of a profile, drawn: what every player gets.
+    /// One play, drawn: what every player gets.
     ///
-    /// `draw` gives uniform numbers in `[0, 1)`, one for each move of chance or of a player.
-    pub fn sample(&self, profile: &[&[f64]], mut draw: impl FnMut() -> f64) -> &[f64] {
+    /// `choose` picks the action of a player, from 0, in the information set whose probabilities
+    /// stand at these entries of a strategy; chance draws one uniform number a move.
+    pub fn walk<R: Rng>(
+        &self,
+        rng: &mut R,
+        mut choose: impl FnMut(&mut R, usize, Range<usize>) -> usize,
+    ) -> &[f64] {
         let mut node = 0;
         loop {
             let children = self.range(node);
@@ -377,15 +385,21 @@ impl Tree {
                 Kind::Terminal => return self.paid(node as u32),
                 Kind::Chance => {
                     let here = self.chance[node];
-                    pick(children.map(|child| self.chance[child] / here), draw())
+                    pick(children.map(|child| self.chance[child] / here), unit_f64(rng))
                 }
                 Kind::Decision { player, set } => {
-                    let entries = self.sets[player][set].entries.clone();
-                    pick(profile[player][entries].iter().copied(), draw())
+                    choose(rng, player, self.sets[player][set].entries.clone())
                 }
             };
             node = first + chosen;
         }
+    }
+
+    /// One play of a profile, drawn: what every player gets.
+    pub fn sample<R: Rng>(&self, profile: &[&[f64]], rng: &mut R) -> &[f64] {
+        self.walk(rng, |rng, player, entries| {
+            pick(profile[player][entries].iter().copied(), unit_f64(rng))
+        })
     }
 
     /// The behaviour that plays like a mixture of strategies of one player (Kuhn's theorem).
