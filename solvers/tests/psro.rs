@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use gambol_solvers::SolverConfig;
+use gambol_solvers::alpha_rank::AlphaRank;
 use gambol_solvers::correlated::{CoarseCorrelated, Correlated, Objective};
 use gambol_solvers::game::sequential::{self, OneMove};
 use gambol_solvers::game::{NormalForm, catalogue};
@@ -14,6 +15,7 @@ use gambol_solvers::psro::{
 };
 use gambol_solvers::rae::{Rae, Variance, Views};
 use gambol_solvers::seed::Streams;
+use gambol_solvers::solution::SolveOptions;
 use gambol_solvers::tree::Tree;
 use ndarray::array;
 
@@ -222,7 +224,7 @@ fn every_meta_solver_drives_the_loop() {
         (SolverConfig::Last(Last {}), Target::Mixture, 12, 3.0),
         (SolverConfig::ProjectedReplicator(quick), Target::Mixture, 12, 0.1),
         (SolverConfig::RegretMatching(RegretMatching::default()), Target::Mixture, 12, 0.1),
-        (SolverConfig::AlphaRank(Default::default()), Target::Mixture, 12, 1.5),
+        (SolverConfig::AlphaRank(AlphaRank::default()), Target::Mixture, 12, 1.5),
         (program(), Target::Rectified, 20, 0.6),
         (SolverConfig::CoarseCorrelated(coarse), Target::Mixture, 20, 0.1),
         (SolverConfig::Correlated(correlated), Target::Recommendation, 12, 0.3),
@@ -287,7 +289,7 @@ fn cells_are_played_until_deviations_are_known() {
     // Cells differ in what they needed; and the truth is where it should be.
     let counts: Vec<u64> =
         psro.state.table.cells().filter_map(|(_, cell)| cell.returns.count()).collect();
-    assert!(counts.iter().any(|&count| count == 100) && counts.iter().any(|&count| count > 500));
+    assert!(counts.contains(&100) && counts.iter().any(|&count| count > 500));
     let (mut within, mut cells) = (0, 0);
     for (profile, _) in psro.state.table.cells() {
         let policies: Vec<Vec<f64>> =
@@ -409,7 +411,7 @@ fn noise_within_cells_counts_when_asked() {
         .unwrap();
     let solve = |variance| {
         let rae = Rae { gamma: 1.0, variance, ..Rae::default() };
-        SolverConfig::Rae(rae).solver().solve(&game, &Default::default()).unwrap().equilibria
+        SolverConfig::Rae(rae).solver().solve(&game, &SolveOptions::default()).unwrap().equilibria
     };
     near(&solve(Variance::Strategic)[0].profile[0], &[0.0, 1.0], 1e-9);
     // 1 + x/2 - 4 x^2 is largest at x = 1/16.
