@@ -38,12 +38,16 @@ pub enum Kind {
     Results = 7,
     /// Answers of a solver to one game; `step` counts the cases from 1.
     Solved = 8,
+    /// One step of PSRO: a meta-strategy, a response, cells that were played; `step` counts from 1.
+    Psro = 9,
 }
 
 impl Kind {
     fn from_number(number: u32) -> Option<Self> {
-        use Kind::{Evaluation, GroupStart, GroupStep, Parameters, Results, Solved, Start, Step};
-        [Start, Step, Parameters, Evaluation, GroupStart, GroupStep, Results, Solved]
+        use Kind::{
+            Evaluation, GroupStart, GroupStep, Parameters, Psro, Results, Solved, Start, Step,
+        };
+        [Start, Step, Parameters, Evaluation, GroupStart, GroupStep, Results, Solved, Psro]
             .into_iter()
             .find(|&kind| kind as u32 == number)
     }
@@ -265,6 +269,7 @@ impl fmt::Display for Difference {
                 now.step
             ),
             Kind::Solved => write!(f, "case {}: the answers differ", now.step),
+            Kind::Psro => write!(f, "step {} of PSRO: it differs", now.step),
             Kind::Results => write!(
                 f,
                 "evaluation at environment step {}: the results differ",

@@ -16,6 +16,7 @@ use crate::scenario::Scenario;
 
 pub mod evaluate;
 pub mod evaluate_policy;
+pub mod psro;
 pub mod solve;
 pub mod train;
 
@@ -28,6 +29,8 @@ pub enum Run {
     Evaluate(evaluate::Evaluate),
     /// Estimates the value function of a diffusion by several methods.
     EvaluatePolicy(Study),
+    /// Grows populations of policies by responses to themselves.
+    Psro(psro::Psro),
     /// Finds equilibria of games.
     Solve(solve::Solve),
     /// Trains a learner, evaluating at fixed intervals.
@@ -38,6 +41,7 @@ pub enum Run {
 pub const RUNS: &[(&str, &str)] = &[
     ("Evaluate", "plays a number of episodes and reports returns"),
     ("EvaluatePolicy", "estimates the value function of a diffusion by several methods"),
+    ("Psro", "grows populations of policies by responses to themselves"),
     ("Solve", "finds equilibria of games, over sweeps of solvers and parameters"),
     ("Train", "trains a learner, evaluating at fixed intervals"),
 ];
@@ -48,6 +52,7 @@ impl Run {
         match self {
             Self::Evaluate(evaluate) => evaluate.check(),
             Self::EvaluatePolicy(study) => evaluate_policy::check(study),
+            Self::Psro(psro) => psro.check(scenario.seed),
             Self::Solve(solve) => solve.check(scenario.seed),
             Self::Train(train) => train.check(),
         }
@@ -55,12 +60,13 @@ impl Run {
 
     /// Whether there is an environment and an agent to be run.
     pub(crate) fn plays(&self) -> bool {
-        !matches!(self, Self::Solve(_) | Self::EvaluatePolicy(_))
+        !matches!(self, Self::Solve(_) | Self::EvaluatePolicy(_) | Self::Psro(_))
     }
 
     /// Text files that the section names.
     pub(crate) fn files(&self) -> Vec<String> {
         match self {
+            Self::Psro(psro) => psro.files(),
             Self::Solve(solve) => solve.files(),
             Self::Evaluate(_) | Self::EvaluatePolicy(_) | Self::Train(_) => Vec::new(),
         }
@@ -68,15 +74,17 @@ impl Run {
 
     /// Receives the text of one of [`files`](Self::files).
     pub(crate) fn take_file(&mut self, text: &str) {
-        if let Self::Solve(solve) = self {
-            solve.take_file(text);
+        match self {
+            Self::Psro(psro) => psro.take_file(text),
+            Self::Solve(solve) => solve.take_file(text),
+            Self::Evaluate(_) | Self::EvaluatePolicy(_) | Self::Train(_) => {}
         }
     }
 
     /// Environment steps that a learner will train for; 0 when nothing is trained.
     pub fn training_steps(&self) -> u64 {
         match self {
-            Self::Evaluate(_) | Self::EvaluatePolicy(_) | Self::Solve(_) => 0,
+            Self::Evaluate(_) | Self::EvaluatePolicy(_) | Self::Psro(_) | Self::Solve(_) => 0,
             Self::Train(train) => train.steps,
         }
     }
@@ -148,6 +156,7 @@ pub fn run(plan: &Plan, record: &mut Record) -> Result<Outcome, DriverError> {
     match plan.run.as_ref().ok_or(DriverError::Missing("run"))? {
         Run::Evaluate(evaluate) => evaluate.run(plan, record),
         Run::EvaluatePolicy(study) => evaluate_policy::run(study, plan, record),
+        Run::Psro(psro) => psro.run(plan, record),
         Run::Solve(solve) => solve.run(plan, record),
         Run::Train(train) => train.run(plan, record),
     }

@@ -31,7 +31,7 @@ use crate::record::Record;
 use crate::scenario::edit::Setting;
 use crate::{machine, solvers};
 
-mod plot;
+pub(crate) mod plot;
 mod report;
 
 use report::Report;
@@ -80,7 +80,7 @@ pub struct Sweep {
 
 /// The text of a game file, once it was read.
 #[derive(Clone, Default, PartialEq)]
-struct Text(Option<String>);
+pub(crate) struct Text(pub(crate) Option<String>);
 
 impl std::fmt::Debug for Text {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -161,8 +161,38 @@ impl Game {
         })
     }
 
+    /// The game itself; number `index` of a family, from its seed.
+    pub(crate) fn normal_form(
+        &self,
+        text: Option<&str>,
+        seed: u64,
+        index: u32,
+    ) -> Result<NormalForm, String> {
+        match self {
+            Self::Generated(generator) => {
+                generator.generate(Streams::new(seed), index).map_err(|error| error.to_string())
+            }
+            given => {
+                let source = given.source().ok_or("no source")?;
+                source.normal_form(text).map_err(|error| {
+                    // The paths of these messages start from `game`, as ours do.
+                    let text = error.problems.join("; ");
+                    text.strip_prefix("`game`: ").map_or(text.clone(), str::to_owned)
+                })
+            }
+        }
+    }
+
+    /// The one file that it names, if any.
+    pub(crate) fn file(&self) -> Option<&str> {
+        match self {
+            Self::File(path) => Some(path),
+            _ => None,
+        }
+    }
+
     /// A name for tables and the records.
-    fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         match self {
             Self::Catalogue(name) | Self::File(name) => name.clone(),
             Self::Bimatrix { .. } | Self::Tensors { .. } => "inline".to_owned(),
@@ -174,27 +204,12 @@ impl Game {
 impl Solve {
     /// Game number `index`.
     fn game(&self, seed: u64, index: u32) -> Result<NormalForm, String> {
-        match &self.game {
-            Game::Generated(generator) => {
-                generator.generate(Streams::new(seed), index).map_err(|error| error.to_string())
-            }
-            given => {
-                let source = given.source().ok_or("no source")?;
-                source.normal_form(self.text.0.as_deref()).map_err(|error| {
-                    // The paths of these messages start from `game`, as ours do.
-                    let text = error.problems.join("; ");
-                    text.strip_prefix("`game`: ").map_or(text.clone(), str::to_owned)
-                })
-            }
-        }
+        self.game.normal_form(self.text.0.as_deref(), seed, index)
     }
 
     /// Files that the scenario names.
     pub(crate) fn files(&self) -> Vec<String> {
-        match &self.game {
-            Game::File(path) => vec![path.clone()],
-            _ => Vec::new(),
-        }
+        self.game.file().map(str::to_owned).into_iter().collect()
     }
 
     /// Receives the text of the one file.

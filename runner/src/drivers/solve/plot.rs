@@ -14,7 +14,7 @@ const MOST_PANELS: usize = 4;
 const PANEL: (u32, u32) = (640, 520);
 
 /// Colours that people with colour blindness can tell apart (Okabe and Ito 2008), used in turn.
-const COLOURS: [RGBColor; 7] = [
+pub(crate) const COLOURS: [RGBColor; 7] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
     RGBColor(0, 158, 115),
@@ -25,7 +25,7 @@ const COLOURS: [RGBColor; 7] = [
 ];
 
 /// The numbers' range with a margin; around a single number as wide as it is large.
-fn range(values: impl Iterator<Item = f64>) -> Range<f64> {
+pub(crate) fn range(values: impl Iterator<Item = f64>) -> Range<f64> {
     let (low, high) =
         values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| (low.min(x), high.max(x)));
     if !(low.is_finite() && high.is_finite()) {
@@ -41,7 +41,7 @@ fn range(values: impl Iterator<Item = f64>) -> Range<f64> {
     low - margin..high + margin
 }
 
-fn failed(error: impl std::fmt::Display) -> String {
+pub(crate) fn failed(error: impl std::fmt::Display) -> String {
     error.to_string()
 }
 
