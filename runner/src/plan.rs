@@ -69,6 +69,17 @@ impl Player {
         self.factory.frozen(&self.setting(arena), parameters, true)
     }
 
+    /// What the agent is built for in another setting than its arena.
+    pub(crate) fn setting_of<'a>(
+        &'a self,
+        spec: &'a EnvSpec,
+        envs: usize,
+        streams: Streams,
+    ) -> Setting<'a> {
+        let (device, total_steps, files) = (self.device, self.total_steps, &self.files);
+        Setting { spec, envs, streams, device, total_steps, files }
+    }
+
     fn setting<'a>(&'a self, arena: &'a Arena) -> Setting<'a> {
         Setting {
             spec: &arena.spec,

@@ -20,6 +20,7 @@ use crate::{Registries, machine};
 mod advantage;
 mod bench;
 mod check;
+mod cross;
 mod list;
 mod run;
 mod solve;
@@ -132,6 +133,8 @@ enum Command {
     Run(run::Run),
     /// Parse and validate scenarios, and print what they mean
     Check(check::Check),
+    /// Play populations of several runs of PSRO against each other
+    Cross(cross::Cross),
     /// List what scenarios may name
     List(list::List),
     /// Step one instance with given joint actions, one JSON object a step
@@ -230,6 +233,7 @@ fn work(cli: Cli, registries: &Registries) -> Result<(), Failure> {
     pool.install(|| match cli.command {
         Command::Run(run) => run.work(registries),
         Command::Check(check) => check.work(registries),
+        Command::Cross(cross) => cross.work(registries),
         Command::List(list) => list.work(registries),
         Command::Trace(trace) => trace.work(registries),
         Command::Solve(solve) => solve.work(),

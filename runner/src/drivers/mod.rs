@@ -60,7 +60,11 @@ impl Run {
 
     /// Whether there is an environment and an agent to be run.
     pub(crate) fn plays(&self) -> bool {
-        !matches!(self, Self::Solve(_) | Self::EvaluatePolicy(_) | Self::Psro(_))
+        match self {
+            Self::Solve(_) | Self::EvaluatePolicy(_) => false,
+            Self::Psro(psro) => psro.plays(),
+            Self::Evaluate(_) | Self::Train(_) => true,
+        }
     }
 
     /// Text files that the section names.
@@ -84,7 +88,8 @@ impl Run {
     /// Environment steps that a learner will train for; 0 when nothing is trained.
     pub fn training_steps(&self) -> u64 {
         match self {
-            Self::Evaluate(_) | Self::EvaluatePolicy(_) | Self::Psro(_) | Self::Solve(_) => 0,
+            Self::Evaluate(_) | Self::EvaluatePolicy(_) | Self::Solve(_) => 0,
+            Self::Psro(psro) => psro.training_steps(),
             Self::Train(train) => train.steps,
         }
     }
@@ -95,6 +100,9 @@ impl Run {
             (Self::Train(_), Agent::Policy(_)) => {
                 Err(format!("`{name}` does not learn; `run: Train` needs a learner"))
             }
+            (Self::Psro(_), Agent::Policy(_)) => Err(format!(
+                "`{name}` does not learn; `run: Psro` without a `game` needs a learner"
+            )),
             _ => Ok(()),
         }
     }

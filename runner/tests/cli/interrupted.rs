@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::{folder, gambol, json, message, root};
 
-fn start(arguments: &[&str]) -> Child {
+pub(crate) fn start(arguments: &[&str]) -> Child {
     Command::new(env!("CARGO_BIN_EXE_gambol"))
         .args(arguments)
         .stdout(Stdio::piped())
@@ -20,7 +20,7 @@ fn start(arguments: &[&str]) -> Child {
 }
 
 /// Waits until `ready`, or fails after a minute or when the child has ended by itself.
-fn wait_until(child: &mut Child, ready: impl Fn() -> bool) {
+pub(crate) fn wait_until(child: &mut Child, ready: impl Fn() -> bool) {
     for _ in 0..60_000 {
         if ready() {
             return;
@@ -31,11 +31,16 @@ fn wait_until(child: &mut Child, ready: impl Fn() -> bool) {
     panic!("the run did not get that far");
 }
 
-/// Whether a checkpoint is whole: its position is written last.
+/// Checkpoints that are whole: their positions are written last.
+pub(crate) fn checkpoints(run: &Path) -> usize {
+    let files = fs::read_dir(run.join("checkpoints")).into_iter().flatten();
+    let whole = |file: &fs::DirEntry| file.path().extension().is_some_and(|end| end == "json");
+    files.flatten().filter(whole).count()
+}
+
 #[cfg(feature = "torch")]
 fn has_checkpoint(run: &Path) -> bool {
-    let files = fs::read_dir(run.join("checkpoints")).into_iter().flatten();
-    files.flatten().any(|file| file.path().extension().is_some_and(|ending| ending == "json"))
+    checkpoints(run) > 0
 }
 
 #[cfg(unix)]
@@ -45,16 +50,16 @@ fn interrupt(child: Child) -> Output {
     child.wait_with_output().unwrap()
 }
 
-fn read(path: PathBuf) -> Value {
+pub(crate) fn read(path: PathBuf) -> Value {
     serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
 }
 
-fn text(path: &Path) -> &str {
+pub(crate) fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
 /// The arguments of one run.
-fn arguments<'a>(
+pub(crate) fn arguments<'a>(
     scenario: &'a Path,
     sets: &[&'a str],
     threads: &'a str,

@@ -21,6 +21,7 @@ mod digests;
 mod files;
 mod fuzz;
 mod interrupted;
+mod psro;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()

@@ -8,7 +8,7 @@
 //! | `rounds.jsonl` | one iteration a line: meta-strategy, payoffs, gains of the responses, `NashConv` where it is exact |
 //! | `meta_game.json` | the empirical game: means, variances and episodes of every cell |
 //! | `policies.json` | the strategies of a walked game, one list of probabilities each |
-//! | `policies/` | parameters of learned policies, as safetensors |
+//! | `population.safetensors`, `population.json` | learned policies and what they play |
 //! | `table.md` | one iteration a row |
 //! | `heatmap.svg`, `meta.svg`, `frontier.svg` | the meta-game, the meta-strategy over iterations, mean against variance |
 //!
@@ -23,7 +23,7 @@ use gambol_solvers::psro::{
     BestResponse, Config, Event, Finish, Oracle, PayoffSource, Psro as Loop, Sampling, State,
     TabularQ, Target, TreeGame,
 };
-use gambol_solvers::tree::Tree;
+use gambol_solvers::tree::{InformationSet, Tree};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -35,9 +35,13 @@ use crate::plan::Plan;
 use crate::record::{Record, RecordError};
 use crate::suggest;
 
+pub(crate) mod cross;
+mod learned;
 mod plot;
 mod report;
 
+use cross::Population;
+use learned::{Learn, Learned, Learning, World};
 use report::Report;
 
 /// What is played, if not the scenario's environment.
@@ -59,6 +63,8 @@ pub enum Responses {
     Best,
     /// Tabular Q-learning from episodes of a game.
     TabularQ(TabularQ),
+    /// The scenario's agent learns them in its environment.
+    Learn(Learn),
 }
 
 /// The first policy of a population.
@@ -68,16 +74,17 @@ pub enum First {
     /// Every action equally often.
     #[default]
     Even,
-    /// The action of that number (from 0) in every information set that has it, its last one in others.
-    Action(usize),
+    /// The action of that number (from 0) everywhere; where there are fewer actions, the last one.
+    Action(u16),
 }
 
 /// `run: Psro(..)`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Psro {
-    /// A game that can be walked.
-    pub game: Game,
+    /// A game that can be walked; without it, the scenario's environment is played and its agent learns.
+    #[serde(default)]
+    pub game: Option<Game>,
     /// The meta-solver, with its parameters.
     pub meta: SolverConfig,
     /// Whom responses are made for.
@@ -97,18 +104,32 @@ pub struct Psro {
     /// Whether policies that are there already are added again; by default with `Uniform` and `Last` only.
     #[serde(default)]
     pub repeats: Option<bool>,
-    /// One population for all players; the game must be symmetric.
+    /// One population for all players of a game, which must be symmetric, or for agents of the same role.
     #[serde(default)]
     pub shared: bool,
     /// First policy of every population.
     #[serde(default)]
     pub first: First,
+    /// Steps of the loop (some episodes, a response, a meta-strategy) between checkpoints, at least 1. 16.
+    #[serde(default = "sixteen")]
+    pub checkpoint: u64,
+    /// Episodes in which what was learned is evaluated in the end, at least 1. 1,000.
+    #[serde(default = "thousand")]
+    pub evaluate: u64,
     #[serde(skip)]
     text: Text,
 }
 
+fn thousand() -> u64 {
+    1_000
+}
+
 fn exact() -> Sampling {
     Sampling::Exact
+}
+
+fn sixteen() -> u64 {
+    16
 }
 
 fn tolerance() -> f64 {
@@ -128,13 +149,26 @@ impl Game {
 impl Psro {
     pub(crate) fn files(&self) -> Vec<String> {
         match &self.game {
-            Game::Normal(game) => game.file().map(str::to_owned).into_iter().collect(),
-            Game::Sequential(_) => Vec::new(),
+            Some(Game::Normal(game)) => game.file().map(str::to_owned).into_iter().collect(),
+            Some(Game::Sequential(_)) | None => Vec::new(),
         }
     }
 
     pub(crate) fn take_file(&mut self, text: &str) {
         self.text = Text(Some(text.to_owned()));
+    }
+
+    /// Whether the scenario's environment is played.
+    pub(crate) fn plays(&self) -> bool {
+        self.game.is_none()
+    }
+
+    /// Environment steps that a learner trains for.
+    pub(crate) fn training_steps(&self) -> u64 {
+        match self.responses {
+            Responses::Learn(learn) => learn.steps,
+            Responses::Best | Responses::TabularQ(_) => 0,
+        }
     }
 
     fn config(&self) -> Config {
@@ -148,8 +182,8 @@ impl Psro {
         }
     }
 
-    fn tree(&self, seed: u64) -> Result<Tree, String> {
-        match &self.game {
+    fn tree(&self, game: &Game, seed: u64) -> Result<Tree, String> {
+        match game {
             Game::Sequential(name) => {
                 let names = || sequential::GAMES.iter().map(|entry| entry.name);
                 let entry = sequential::find(name).ok_or_else(|| {
@@ -179,8 +213,31 @@ impl Psro {
 
     pub(crate) fn check(&self, seed: u64) -> Vec<(&'static str, String)> {
         let mut problems = self.config().problems();
-        if let Err(why) = self.tree(seed) {
-            problems.push(("game", why));
+        match (&self.game, self.responses) {
+            (Some(_), Responses::Learn(_)) => {
+                let why = "Learn(..) learns in an environment; a `game` takes Best or TabularQ(..)";
+                problems.push(("responses", why.to_owned()));
+            }
+            (Some(game), _) => {
+                problems.extend(self.tree(game, seed).err().map(|why| ("game", why)));
+            }
+            (None, Responses::Learn(learn)) => {
+                problems.extend(learn.problems());
+                if self.sampling == Sampling::Exact {
+                    let why = "payoffs of an environment are not exact; take Episodes(first: 200)";
+                    problems.push(("sampling", why.to_owned()));
+                }
+            }
+            (None, _) => {
+                let why = "without a `game`, responses are learned: Learn(steps: 100000)";
+                problems.push(("responses", why.to_owned()));
+            }
+        }
+        if self.evaluate == 0 {
+            problems.push(("evaluate", "0, it must be at least 1".to_owned()));
+        }
+        if self.checkpoint == 0 {
+            problems.push(("checkpoint", "0, it must be at least 1".to_owned()));
         }
         if let Responses::TabularQ(learning) = self.responses {
             if !(0.0..=1.0).contains(&learning.exploration) {
@@ -195,7 +252,25 @@ impl Psro {
     }
 
     pub(crate) fn run(&self, plan: &Plan, record: &mut Record) -> Result<Outcome, DriverError> {
-        let game = TreeGame::new(self.tree(plan.seed).map_err(DriverError::Solve)?);
+        match (&self.game, self.responses) {
+            (None, Responses::Learn(learn)) => self.learn(learn, plan, record),
+            (None, _) | (Some(_), Responses::Learn(_)) => Err(DriverError::Missing("game")),
+            (Some(game), Responses::Best) => self.walk(game, None, plan, record),
+            (Some(game), Responses::TabularQ(learning)) => {
+                self.walk(game, Some(learning), plan, record)
+            }
+        }
+    }
+
+    /// On a game that can be walked.
+    fn walk(
+        &self,
+        named: &Game,
+        learning: Option<TabularQ>,
+        plan: &Plan,
+        record: &mut Record,
+    ) -> Result<Outcome, DriverError> {
+        let game = TreeGame::new(self.tree(named, plan.seed).map_err(DriverError::Solve)?);
         let tree = game.tree();
         let players = tree.players();
         let roles: Vec<usize> = (0..players).map(|p| if self.shared { 0 } else { p }).collect();
@@ -205,7 +280,7 @@ impl Psro {
             First::Action(action) => {
                 let sets = tree.sets(player).iter();
                 let actions: Vec<usize> =
-                    sets.map(|set| action.min(set.actions.len() - 1)).collect();
+                    sets.map(|set| usize::from(action).min(set.actions.len() - 1)).collect();
                 tree.pure(player, &actions).map_err(|error| DriverError::Solve(error.to_string()))
             }
         };
@@ -217,29 +292,82 @@ impl Psro {
         };
         let mut best = BestResponse(&game);
         let mut learner;
-        let oracle: &mut dyn Oracle<Vec<f64>> = match self.responses {
-            Responses::Best => &mut best,
-            Responses::TabularQ(learning) => {
+        let oracle: &mut dyn Oracle<Vec<f64>> = match learning {
+            None => &mut best,
+            Some(learning) => {
                 learner = learning.on(&game);
                 &mut learner
             }
         };
-        let start =
-            Start { name: self.game.name(), config: self.config(), roles, first, save_every: 16 };
+        let start = self.start(named.name(), roles, first);
         let mut driven = start.drive(plan, record, &game, oracle, &measure)?;
         if let Some(outcome) = driven.interrupted() {
             return Ok(outcome);
         }
-        let sets: Vec<Value> = (0..players)
-            .map(|player| {
-                tree.sets(player)
-                    .iter()
-                    .map(|set| json!({ "information": set.key, "actions": set.actions }))
-                    .collect()
-            })
-            .collect();
+        let sets = |player: usize| -> Value {
+            let of =
+                |set: &InformationSet| json!({ "information": set.key, "actions": set.actions });
+            tree.sets(player).iter().map(of).collect()
+        };
+        let sets: Vec<Value> = (0..players).map(sets).collect();
         let policies = json!({ "sets": sets, "populations": driven.psro.state.populations });
         driven.add("policies.json", policies.to_string());
+        driven.finish(record)
+    }
+
+    fn start<P>(&self, name: String, roles: Vec<usize>, first: Vec<Vec<P>>) -> Start<P> {
+        Start { name, config: self.config(), roles, first, save_every: self.checkpoint }
+    }
+
+    /// In the scenario's environment, with its agent.
+    fn learn(
+        &self,
+        learn: Learn,
+        plan: &Plan,
+        record: &mut Record,
+    ) -> Result<Outcome, DriverError> {
+        let arena = plan.arena.as_ref().ok_or(DriverError::Missing("env"))?;
+        let player = plan.player.as_ref().ok_or(DriverError::Missing("agent"))?;
+        let world = World::new(arena, player, learn);
+        let mut names: Vec<&str> = Vec::new();
+        let mut roles = Vec::new();
+        for (agent, name) in arena.spec.roles.iter().enumerate() {
+            roles.push(if self.shared {
+                names.iter().position(|known| known == name).unwrap_or_else(|| {
+                    names.push(name);
+                    names.len() - 1
+                })
+            } else {
+                agent
+            });
+        }
+        let populations = roles.iter().max().map_or(0, |most| most + 1);
+        if self.shared && populations == roles.len() {
+            let why = format!(
+                "`run.shared`: no two agents of {} have the same role ({})",
+                arena.spec.name,
+                arena.spec.roles.join(", ")
+            );
+            return Err(DriverError::Solve(why));
+        }
+        let first = match self.first {
+            First::Even => Learned::Random,
+            First::Action(action) => Learned::Constant(action),
+        };
+        let first = vec![vec![first]; populations];
+        let start = self.start(arena.name.clone(), roles, first);
+        let mut driven = start.drive(plan, record, &world, &mut Learning(&world), &|_| None)?;
+        if let Some(outcome) = driven.interrupted() {
+            return Ok(outcome);
+        }
+        let population = Population::of(&driven.psro.state).ok_or(DriverError::Missing("meta"))?;
+        record.parameters(cross::FILE, &population.saved())?;
+        let agents = arena.spec.agents;
+        let streams = Streams::new(plan.seed);
+        let played = cross::play(&world, &vec![&population; agents], streams, self.evaluate)
+            .map_err(|error| DriverError::Solve(error.to_string()))?;
+        driven.evaluation = cross::summary(&played, agents, &arena.spec.tallies);
+        driven.add("population.json", json!(population.about).to_string());
         driven.finish(record)
     }
 }
@@ -284,6 +412,8 @@ pub(super) struct Driven<P> {
     lines: Vec<Value>,
     finish: Option<Finish>,
     files: Vec<(&'static str, String)>,
+    /// What episodes of the last mixtures gave.
+    evaluation: Value,
 }
 
 impl<P: Kept + Clone + PartialEq + Send + Sync> Start<P> {
@@ -343,7 +473,9 @@ impl<P: Kept + Clone + PartialEq + Send + Sync> Start<P> {
         if finish.is_none() {
             save(record, step, &psro.state, &lines)?;
         }
-        Ok(Driven { psro, name: self.name, lines, finish, files: Vec::new() })
+        let files = Vec::new();
+        let evaluation = Value::Null;
+        Ok(Driven { psro, name: self.name, lines, finish, files, evaluation })
     }
 }
 
@@ -400,6 +532,7 @@ impl<P: Clone + PartialEq + Send + Sync> Driven<P> {
             "nash_conv": last["nash_conv"],
             "payoffs": last["payoffs"],
             "performance": report.performance(),
+            "evaluation": self.evaluation,
             "table": report.value(),
             "files": files,
         });

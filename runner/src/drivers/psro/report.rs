@@ -70,7 +70,6 @@ pub(super) fn metrics(line: &Value) -> Vec<(String, f64)> {
 /// A point of the frontier.
 #[derive(Clone, Debug)]
 pub(super) struct Point {
-    pub(super) label: String,
     pub(super) mean: f64,
     pub(super) variance: f64,
     /// Whether it is the population's mixture of an iteration, rather than one policy.
@@ -112,28 +111,26 @@ impl<'a> Report<'a> {
             let mut points = Vec::new();
             let Some(last) = &last else { break };
             // Every policy, and the mixture of every iteration, against what the others play last.
-            let mut add =
-                |label: String, own: Vec<f64>, mixture: bool| -> Result<Performance, SolveError> {
-                    let mut profile = last.clone();
-                    profile[player] = own;
-                    let found = performance(game, player, &profile)?;
-                    points.push(Point {
-                        label,
-                        mean: found.mean,
-                        variance: found.strategic_variance,
-                        mixture,
-                    });
-                    Ok(found)
-                };
+            let mut add = |own: Vec<f64>, mixture: bool| -> Result<Performance, SolveError> {
+                let mut profile = last.clone();
+                profile[player] = own;
+                let found = performance(game, player, &profile)?;
+                points.push(Point {
+                    mean: found.mean,
+                    variance: found.strategic_variance,
+                    mixture,
+                });
+                Ok(found)
+            };
             for action in 0..game.shape()[player] {
                 let mut own = vec![0.0; game.shape()[player]];
                 own[action] = 1.0;
-                add(format!("policy {action}"), own, false)?;
+                add(own, false)?;
             }
             let mut found = None;
             for round in &state.rounds {
                 let own = padded(&round.meta)[player].clone();
-                found = Some(add(format!("iteration {}", round.iteration), own, true)?);
+                found = Some(add(own, true)?);
             }
             performances.extend(found);
             frontiers.push(points);

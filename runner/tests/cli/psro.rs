@@ -1,0 +1,159 @@
+//! PSRO from the command line: threads, kills and resuming change nothing, and the files hold what they say.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::interrupted::{arguments, checkpoints, read, start, text, wait_until};
+use crate::{folder, gambol, json, message, root};
+
+/// Many small steps: one checkpoint after each.
+const STEPS: [&str; 3] = [
+    "run.checkpoint=1",
+    "run.sampling=Episodes(first: 300, most: 50000, interval: 0.02)",
+    "run.responses=TabularQ(episodes: 30000)",
+];
+
+fn stage(run: &Path) -> Value {
+    let mut files: Vec<_> =
+        fs::read_dir(run.join("checkpoints")).unwrap().flatten().map(|f| f.path()).collect();
+    files.sort();
+    let last = files
+        .iter()
+        .rfind(|file| file.extension().is_some_and(|end| end == "safetensors"))
+        .unwrap();
+    let bytes = fs::read(last).unwrap();
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let state: Value = serde_json::from_slice(tensors.tensor("state").unwrap().data()).unwrap();
+    state["stage"].clone()
+}
+
+#[test]
+fn psro_killed_in_the_middle_of_an_iteration_has_the_digest_of_an_uninterrupted_run() {
+    let folder = folder("psro-killed");
+    let scenario = root().join("assets/scenarios/psro-kuhn-sampled.ron");
+    let whole = folder.join("whole");
+    let output = gambol(&arguments(&scenario, &STEPS, "1", &whole));
+    assert!(output.status.success(), "{}", message(&output));
+    let digest = json(&output)["digest"].clone();
+    let output = gambol(&arguments(&scenario, &STEPS, "2", &folder.join("threads")));
+    assert_eq!(json(&output)["digest"], digest);
+
+    let killed = folder.join("killed");
+    let mut child = start(&arguments(&scenario, &STEPS, "2", &killed));
+    wait_until(&mut child, || checkpoints(&killed) > 1);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    // With a checkpoint after every step, most of them stand in the middle of an iteration.
+    let at = stage(&killed);
+    assert!(["Play", "Solve", "Respond", "Grow"].iter().any(|stage| at == *stage), "{at}");
+    let output = gambol(&["run", text(&killed), "--resume", "--json"]);
+    assert!(output.status.success(), "{}", message(&output));
+    assert_eq!(json(&output)["digest"], digest, "killed at {at}");
+    let output = gambol(&["verify", text(&killed)]);
+    assert!(output.status.success(), "{}", message(&output));
+    for file in [
+        "rounds.jsonl",
+        "meta_game.json",
+        "policies.json",
+        "table.md",
+        "heatmap.svg",
+        "meta.svg",
+        "frontier.svg",
+    ] {
+        assert_eq!(
+            fs::read(killed.join(file)).unwrap(),
+            fs::read(whole.join(file)).unwrap(),
+            "{file}"
+        );
+    }
+    let results = &read(whole.join("results.json"))["results"];
+    let conv = results["nash_conv"].as_f64().unwrap();
+    assert!(conv < 0.1, "{conv}");
+    let lines = fs::read_to_string(whole.join("rounds.jsonl")).unwrap();
+    let first: Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
+    assert!((first["nash_conv"].as_f64().unwrap() - 11.0 / 12.0).abs() < 1e-12);
+    assert_eq!(first["response_gains"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn the_double_oracle_solves_kuhn_in_an_instant() {
+    let folder = folder("psro-kuhn");
+    let scenario = root().join("assets/scenarios/psro-kuhn.ron");
+    let output = gambol(&arguments(&scenario, &[], "1", &folder.join("run")));
+    assert!(output.status.success(), "{}", message(&output));
+    let results = &json(&output)["results"];
+    assert_eq!(results["stop"], "converged");
+    assert!(results["nash_conv"].as_f64().unwrap() < 1e-9);
+    assert!((results["payoffs"][0].as_f64().unwrap() + 1.0 / 18.0).abs() < 1e-9);
+    let map = fs::read_to_string(folder.join("run/heatmap.svg")).unwrap();
+    assert!(map.starts_with("<svg") && map.matches("<rect").count() > 30);
+}
+
+/// Learned responses: warm starts, the variance of episodes, re-weighted opponents, roles that share a population.
+const LEARNED: &str = r#"(
+    version: 1,
+    seed: 4,
+    env: MonsterHunt(size: (3, 3), apples: 1, steps: 20),
+    agent: TabularQ(),
+    batch: (envs: 8),
+    run: Psro(
+        meta: Rae(gamma: 0.05),
+        target: RiskAverse,
+        responses: Learn(steps: 4000, warm: true, greedy: true, variance: 0.01),
+        sampling: Episodes(first: 64, most: 2000, interval: 2.0),
+        shared: true,
+        checkpoint: 1,
+        iterations: 5,
+        evaluate: 500,
+    ),
+)"#;
+
+#[test]
+fn learned_populations_do_not_depend_on_threads_or_kills() {
+    let folder = folder("psro-learned");
+    let scenario = folder.join("learned.ron");
+    fs::write(&scenario, LEARNED).unwrap();
+    let (whole, killed) = (folder.join("whole"), folder.join("killed"));
+    let output = gambol(&arguments(&scenario, &[], "1", &whole));
+    assert!(output.status.success(), "{}", message(&output));
+    let result = json(&output);
+    let digest = result["digest"].clone();
+    assert_eq!(result["results"]["population_sizes"], serde_json::json!([6]));
+    let evaluation = &result["results"]["evaluation"];
+    assert_eq!(evaluation["episodes"], 500);
+    let tallies = evaluation["tallies"].as_object().unwrap();
+    assert!(tallies.keys().any(|name| name.starts_with("together")), "{tallies:?}");
+    // The learned policies do better than the random one they began with.
+    let lines = fs::read_to_string(whole.join("rounds.jsonl")).unwrap();
+    let payoff =
+        |line: &str| serde_json::from_str::<Value>(line).unwrap()["payoffs"][0].as_f64().unwrap();
+    let payoffs: Vec<f64> = lines.lines().map(payoff).collect();
+    assert!(payoffs[5] > payoffs[0] + 1.0, "{payoffs:?}");
+
+    let mut child = start(&arguments(&scenario, &[], "2", &killed));
+    wait_until(&mut child, || checkpoints(&killed) > 1);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let output = gambol(&["run", text(&killed), "--resume", "--threads", "2", "--json"]);
+    assert!(output.status.success(), "{}", message(&output));
+    assert_eq!(json(&output)["digest"], digest);
+    let policies = |run: &Path| fs::read(run.join("population.safetensors")).unwrap();
+    assert_eq!(policies(&killed), policies(&whole));
+    let output = gambol(&["verify", text(&whole)]);
+    assert!(output.status.success(), "{}", message(&output));
+
+    let output = gambol(&["cross", text(&whole), text(&killed), "--episodes", "300", "--json"]);
+    assert!(output.status.success(), "{}", message(&output));
+    let pairs = json(&output)["pairs"].as_array().unwrap().clone();
+    assert_eq!(pairs.len(), 4);
+    let mean = |pair: &Value| pair["players"][0]["mean"].as_f64().unwrap();
+    // The same population under two names: the same but for other boards.
+    for pair in &pairs[1..] {
+        let width = pair["players"][0]["interval_95"][1].as_f64().unwrap() - mean(pair);
+        assert!((mean(pair) - mean(&pairs[0])).abs() < 3.0 * width, "{pairs:?}");
+    }
+    let output = gambol(&["cross", text(&folder.join("nothing"))]);
+    assert_eq!(output.status.code(), Some(2), "{}", message(&output));
+}
