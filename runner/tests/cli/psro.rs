@@ -92,7 +92,7 @@ fn the_double_oracle_solves_kuhn_in_an_instant() {
 }
 
 /// Learned responses: warm starts, the variance of episodes, re-weighted opponents, roles that share a population.
-const LEARNED: &str = r#"(
+const LEARNED: &str = r"(
     version: 1,
     seed: 4,
     env: MonsterHunt(size: (3, 3), apples: 1, steps: 20),
@@ -108,7 +108,7 @@ const LEARNED: &str = r#"(
         iterations: 5,
         evaluate: 500,
     ),
-)"#;
+)";
 
 #[test]
 fn learned_populations_do_not_depend_on_threads_or_kills() {
