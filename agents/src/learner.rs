@@ -12,6 +12,24 @@ use crate::rollout::Rollout;
 pub struct Report {
     /// Name, such as `loss` or `epsilon`, and value.
     pub values: Vec<(&'static str, f64)>,
+    /// What the learners report that this one is made of, by name.
+    pub members: Vec<(&'static str, Report)>,
+}
+
+impl Report {
+    /// These numbers, from a learner that is not made of others.
+    pub fn of(values: Vec<(&'static str, f64)>) -> Self {
+        Self { values, members: Vec::new() }
+    }
+
+    /// Every number with its whole name, such as `loss` or `independent/loss`.
+    pub fn named(&self) -> Vec<(String, f64)> {
+        let own = self.values.iter().map(|(name, value)| ((*name).to_owned(), *value));
+        let inner = self.members.iter().flat_map(|(member, report)| {
+            report.named().into_iter().map(move |(name, value)| (format!("{member}/{name}"), value))
+        });
+        own.chain(inner).collect()
+    }
 }
 
 /// Why learning stopped.
@@ -198,6 +216,21 @@ pub trait Learner: Policy {
     /// # Errors
     /// [`LearnError::Checkpoint`]; the learner is then as it was before the call.
     fn load(&mut self, checkpoint: &Checkpoint) -> Result<(), LearnError>;
+
+    /// Whether it may learn from steps whose actions another policy chose. A learner that does not say so is given
+    /// only its own.
+    fn off_policy(&self) -> bool {
+        false
+    }
+
+    /// Takes over the networks that choose actions from another learner's [`parameters`](Self::parameters), and nothing
+    /// else: critics, targets, optimiser and counters stay.
+    ///
+    /// # Errors
+    /// [`LearnError::Checkpoint`] when they do not fit, or when this learner cannot; it is then as it was before.
+    fn adopt(&mut self, _parameters: &Checkpoint) -> Result<(), LearnError> {
+        Err(LearnError::Checkpoint("this learner takes over no networks from another".to_owned()))
+    }
 
     /// The parameters alone, for the run's digest and for use elsewhere.
     ///

@@ -97,6 +97,16 @@ pub trait AgentFactory: fmt::Debug + Send + Sync {
         Vec::new()
     }
 
+    /// Fields that name agents, such as the learners that a learner is made of.
+    /// An agent's own parser passes over them: whoever reads the scenario reads each that is there by the registry, so
+    /// that any agent can stand in it, and hands it to [`take_member`](Self::take_member).
+    fn members(&self) -> Vec<&'static str> {
+        Vec::new()
+    }
+
+    /// Receives the agent that one of [`members`](Self::members) names.
+    fn take_member(&mut self, _field: &str, _agent: Box<dyn AgentFactory>) {}
+
     /// Builds the agent for an environment.
     ///
     /// # Errors
@@ -128,6 +138,7 @@ pub fn registry() -> Registry<dyn AgentFactory> {
         scripted::Collector::entry(),
         frozen::Frozen::entry(),
         tabular::TabularQ::entry(),
+        mansa::Mansa::entry(),
     ];
     #[cfg(feature = "torch")]
     let entries = [entries, torch::entries()].concat();

@@ -134,6 +134,34 @@ impl LaneRngs {
         &mut self.rngs[lane]
     }
 
+    /// Generators of another purpose for the same lanes, at the beginning of the same episodes.
+    pub fn beside(&self, purpose: Purpose) -> Self {
+        let Self { streams, first, ref episodes, .. } = *self;
+        let at =
+            |(lane, &episode): (usize, &u32)| streams.at(purpose, first + lane as u32, episode);
+        let rngs = episodes.iter().enumerate().map(at).collect();
+        Self { streams, purpose, first, episodes: episodes.clone(), rngs }
+    }
+
+    /// Copies of the generators of some lanes, in this order, for a policy that acts for these alone.
+    /// To be handed back to [`put_back`](Self::put_back) and not to be moved to other episodes.
+    pub fn pick(&self, lanes: &[usize]) -> Self {
+        Self {
+            streams: self.streams,
+            purpose: self.purpose,
+            first: self.first,
+            episodes: lanes.iter().map(|&lane| self.episodes[lane]).collect(),
+            rngs: lanes.iter().map(|&lane| self.rngs[lane].clone()).collect(),
+        }
+    }
+
+    /// Takes the generators of these lanes back from where [`pick`](Self::pick) put them.
+    pub fn put_back(&mut self, lanes: &[usize], picked: Self) {
+        for (&lane, rng) in lanes.iter().zip(picked.rngs) {
+            self.rngs[lane] = rng;
+        }
+    }
+
     /// Episode number and word position of every lane, for checkpoints.
     pub fn positions(&self) -> Vec<(u32, u64)> {
         let position = |rng: &ChaCha8Rng| rng.get_word_pos() as u64;
@@ -225,4 +253,15 @@ pub trait Policy: Send {
 
     /// Takes back what [`memory`](Self::memory) gave.
     fn remember(&mut self, _memory: &[f32]) {}
+
+    /// `[envs]`: whether the last [`act`](Self::act) called on the costlier of the policies that this one is made of;
+    /// empty for a policy that is not made of others.
+    fn called(&self) -> &[bool] {
+        &[]
+    }
+
+    /// Other ways in which this policy can play, by name, such as one of the policies that it is made of, alone.
+    fn modes(&self) -> Vec<(&'static str, Box<dyn Policy>)> {
+        Vec::new()
+    }
 }

@@ -362,15 +362,13 @@ impl Learner for TableLearner {
         self.actor.choice = Choice::EpsilonGreedy(self.config.epsilon.at(self.steps));
         let size: usize = self.actor.tables.iter().map(BTreeMap::len).sum();
         let updates = (self.updates - before).max(1) as f64;
-        Ok(Report {
-            values: vec![
-                ("epsilon", self.config.epsilon.at(self.steps)),
-                ("rate", rate),
-                ("error", errors / updates),
-                ("observations", size as f64),
-                ("updates", self.updates as f64),
-            ],
-        })
+        Ok(Report::of(vec![
+            ("epsilon", self.config.epsilon.at(self.steps)),
+            ("rate", rate),
+            ("error", errors / updates),
+            ("observations", size as f64),
+            ("updates", self.updates as f64),
+        ]))
     }
 
     fn policy(&self, greedy: bool) -> Result<Box<dyn Policy>, LearnError> {
@@ -379,6 +377,10 @@ impl Learner for TableLearner {
             actor.choice = Choice::Greedy;
         }
         Ok(Box::new(actor))
+    }
+
+    fn off_policy(&self) -> bool {
+        true
     }
 
     fn save(&self) -> Result<Checkpoint, LearnError> {

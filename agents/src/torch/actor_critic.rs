@@ -548,6 +548,10 @@ impl Core for PolicyLearner {
         ["agent", "critic"].map(str::to_owned).into_iter().zip(&self.forms).collect()
     }
 
+    fn off_policy(&self) -> bool {
+        false
+    }
+
     fn choice(&self, _steps: u64, greedy: bool) -> Choice {
         choice(&self.learning, greedy)
     }
@@ -602,7 +606,7 @@ impl Core for PolicyLearner {
             values.push(("gradient_norm", norms / (state.updates - first) as f64));
         }
         values.push(("updates", state.updates as f64));
-        Ok(Report { values })
+        Ok(Report::of(values))
     }
 }
 

@@ -4,7 +4,7 @@
 use tch::{Tensor, no_grad};
 
 use super::parameters::{Adam, Target, copy, leaf};
-use super::{download, upload};
+use super::{adopt, download, upload};
 use crate::choice::Choice;
 use crate::frozen::Actor;
 use crate::learner::{Checkpoint, LearnError, Learner, Report};
@@ -90,6 +90,9 @@ pub(super) trait Core: std::fmt::Debug + Send + 'static {
 
     /// Names and forms of all networks, in the order of the flat parameters; the first one acts.
     fn networks(&self) -> Vec<(String, &Form)>;
+
+    /// Whether it learns from steps whose actions another policy chose.
+    fn off_policy(&self) -> bool;
 
     /// How actions are chosen after so many environment steps.
     fn choice(&self, steps: u64, greedy: bool) -> Choice;
@@ -223,6 +226,15 @@ impl<C: Core> Learner for Trained<C> {
         let state = self.state.load(checkpoint)?;
         self.core.load(checkpoint)?;
         self.state = state;
+        self.refresh()
+    }
+
+    fn off_policy(&self) -> bool {
+        self.core.off_policy()
+    }
+
+    fn adopt(&mut self, parameters: &Checkpoint) -> Result<(), LearnError> {
+        adopt(&mut self.state.online, self.actor.form(), parameters)?;
         self.refresh()
     }
 

@@ -95,6 +95,21 @@ impl<T: Planned> AgentFactory for T {
     }
 }
 
+/// Writes the acting network of another learner over the first part of a flat tensor, which is that of this form.
+fn adopt(online: &mut Tensor, form: &Form, parameters: &Checkpoint) -> Result<(), LearnError> {
+    let (found, flat) = Form::read(parameters, "agent", form.activation)?;
+    if found != *form {
+        return Err(LearnError::Checkpoint(format!(
+            "the other learner's network has layers {:?} in {} sets, this one's {:?} in {}",
+            found.widths, found.sets, form.widths, form.sets
+        )));
+    }
+    let size = flat.len() as i64;
+    let values = upload(&flat, &[size], online.device())?;
+    tch::no_grad(|| online.f_narrow(0, 0, size)?.f_copy_(&values))?;
+    Ok(())
+}
+
 /// An actor of this form with the parameters that a learner saved as `agent`.
 fn saved_actor(
     form: Form,

@@ -391,6 +391,10 @@ impl Core for QLearner {
         std::iter::once(("agent".to_owned(), &self.form)).chain(mixer).collect()
     }
 
+    fn off_policy(&self) -> bool {
+        true
+    }
+
     fn choice(&self, steps: u64, greedy: bool) -> Choice {
         if greedy { Choice::Greedy } else { Choice::EpsilonGreedy(self.learning.epsilon.at(steps)) }
     }
@@ -426,7 +430,7 @@ impl Core for QLearner {
             values.push(("mean_value", mean.f_double_value(&[])?));
         }
         values.push(("updates", state.updates as f64));
-        Ok(Report { values })
+        Ok(Report::of(values))
     }
 
     fn save(&self, checkpoint: &mut Checkpoint) {

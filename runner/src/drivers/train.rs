@@ -318,8 +318,11 @@ impl Training<'_> {
     }
 
     fn report(&mut self, record: &mut Record, report: &Report) -> Result<(), DriverError> {
-        let learner: Vec<_> =
-            report.values.iter().map(|(name, value)| (format!("learner/{name}"), *value)).collect();
+        let learner: Vec<_> = report
+            .named()
+            .into_iter()
+            .map(|(name, value)| (format!("learner/{name}"), value))
+            .collect();
         let mut values: Vec<(&str, f64)> = self.tally.take().into_iter().flatten().collect();
         values.extend(learner.iter().map(|(name, value)| (name.as_str(), *value)));
         record.metrics(self.steps(), &values)?;

@@ -255,15 +255,27 @@ impl Reader<'_> {
         registry: &Registry<T>,
     ) -> Option<Named<T>> {
         let node = tree.child(section)?;
+        let (name, config) = self.entry(section, node, tree, registry)?;
+        Some(Named { name, config, section, node: node.clone() })
+    }
+
+    /// Reads a value that names an entry of a registry; `path` leads to it.
+    fn entry<T: ?Sized>(
+        &mut self,
+        path: &str,
+        node: &Node,
+        tree: &Node,
+        registry: &Registry<T>,
+    ) -> Option<(String, Box<T>)> {
         let names = registry.names();
         let Some(name) = node.name(self.text) else {
-            let message = format!("`{section}` begins with a name, one of {}", listed(names));
+            let message = format!("`{path}` begins with a name, one of {}", listed(names));
             self.problem(node.span.start, message);
             return None;
         };
         let Some(entry) = registry.get(name) else {
             let instead = instead(name, "choice", &names);
-            self.problem(node.span.start, format!("`{section}` cannot be `{name}`{instead}"));
+            self.problem(node.span.start, format!("`{path}` cannot be `{name}`{instead}"));
             return None;
         };
         // The parser reads a struct without a name, whatever its type is called; `Random` alone means `Random()`.
@@ -273,12 +285,29 @@ impl Reader<'_> {
             alone.push_str("()");
         }
         match ron_options().from_str_seed(&alone, Config(entry)) {
-            Ok(config) => {
-                Some(Named { name: name.to_owned(), config, section, node: node.clone() })
-            }
+            Ok(config) => Some((name.to_owned(), config)),
             Err(error) => {
                 self.misfit(&error, tree);
                 None
+            }
+        }
+    }
+
+    /// Reads the agents that an agent's fields name, and those that theirs name.
+    fn members(
+        &mut self,
+        path: &str,
+        agent: &mut dyn AgentFactory,
+        node: &Node,
+        tree: &Node,
+        registry: &Registry<dyn AgentFactory>,
+    ) {
+        for field in agent.members() {
+            let Some(node) = node.child(field) else { continue };
+            let path = format!("{path}.{field}");
+            if let Some((_, mut member)) = self.entry(&path, node, tree, registry) {
+                self.members(&path, &mut *member, node, tree, registry);
+                agent.take_member(field, member);
             }
         }
     }
@@ -466,7 +495,10 @@ impl Reader<'_> {
             Some(node) => self.section(node, tree),
             None => Some(Batch::default()),
         };
-        let agent = self.named("agent", tree, &registries.agents);
+        let mut agent = self.named("agent", tree, &registries.agents);
+        if let Some(Named { config, node, .. }) = &mut agent {
+            self.members("agent", &mut **config, node, tree, &registries.agents);
+        }
         let run = tree.child("run").and_then(|node| self.section(node, tree));
         Some((seed?, env, batch?, agent, run))
     }

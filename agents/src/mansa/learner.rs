@@ -1,0 +1,508 @@
+//! The learner: two learners and a Global agent, each of which learns from what is its own.
+
+use gambol_envs::spec::{EnvSpec, Payoff};
+
+use super::act::{self, Seat};
+use super::steps::{Collector, Share};
+use super::switch::{Decider, Decision};
+use crate::learner::{Checkpoint, LearnError, Learner, Report};
+use crate::policy::{ActionBuffer, LaneRngs, Policy, PolicyError, View};
+use crate::rollout::Rollout;
+
+/// Environment steps over which the recent share of calls is averaged.
+const RECENT: f64 = 10_000.0;
+
+/// One of the two that act.
+pub(super) enum Base {
+    /// It does not learn.
+    Policy(Box<dyn Policy>),
+    /// It learns.
+    Learner(Box<dyn Learner>),
+}
+
+impl Base {
+    fn policy(&self) -> &dyn Policy {
+        match self {
+            Self::Policy(policy) => &**policy,
+            Self::Learner(learner) => &**learner,
+        }
+    }
+
+    fn policy_mut(&mut self) -> &mut dyn Policy {
+        match self {
+            Self::Policy(policy) => &mut **policy,
+            Self::Learner(learner) => &mut **learner,
+        }
+    }
+
+    pub(super) fn learner(&self) -> Option<&dyn Learner> {
+        match self {
+            Self::Policy(_) => None,
+            Self::Learner(learner) => Some(&**learner),
+        }
+    }
+
+    pub(super) fn learner_mut(&mut self) -> Option<&mut dyn Learner> {
+        match self {
+            Self::Policy(_) => None,
+            Self::Learner(learner) => Some(&mut **learner),
+        }
+    }
+
+    fn frozen(&self, greedy: bool) -> Result<Box<dyn Policy>, LearnError> {
+        match self {
+            Self::Policy(policy) => Ok(policy.fork()),
+            Self::Learner(learner) => learner.policy(greedy),
+        }
+    }
+}
+
+/// One of the two, with its place at the table and the steps that it will learn from.
+pub(super) struct Player {
+    name: &'static str,
+    /// The value of a decision that gives it the turn.
+    turn: bool,
+    base: Base,
+    seat: Seat,
+    collector: Option<Collector>,
+}
+
+impl Player {
+    fn new(name: &'static str, turn: bool, base: Base, share: Share, table: &Table<'_>) -> Self {
+        let collector = base
+            .learner()
+            .map(|learner| Collector::new(share, table.spec, table.envs, learner.rollout_steps()));
+        Self { name, turn, base, seat: Seat::default(), collector }
+    }
+}
+
+/// What the learner is built for.
+pub(super) struct Table<'a> {
+    pub(super) spec: &'a EnvSpec,
+    pub(super) global_spec: &'a EnvSpec,
+    pub(super) envs: usize,
+    pub(super) cost: f64,
+    /// What the two learners are given.
+    pub(super) share: Share,
+    /// Whether they act with the same networks.
+    pub(super) joined: bool,
+}
+
+/// Decisions of successive moments, as the Global agent will learn from them.
+#[derive(Clone, Debug, Default)]
+struct Log {
+    moments: usize,
+    decisions: Decision,
+}
+
+impl Log {
+    fn push(&mut self, decision: &Decision) {
+        let Decision { called, seen, masks, left, open, penalty } = &mut self.decisions;
+        called.extend_from_slice(&decision.called);
+        seen.extend_from_slice(&decision.seen);
+        masks.extend_from_slice(&decision.masks);
+        left.extend_from_slice(&decision.left);
+        open.extend_from_slice(&decision.open);
+        penalty.extend_from_slice(&decision.penalty);
+        self.moments += 1;
+    }
+
+    /// Forgets all but the newest moments.
+    fn keep(&mut self, moments: usize) {
+        fn cut<T>(all: &mut Vec<T>, old: usize, of: usize) {
+            let size = all.len() / of.max(1);
+            all.drain(..old * size);
+        }
+        let (old, of) = (self.moments.saturating_sub(moments), self.moments);
+        let Decision { called, seen, masks, left, open, penalty } = &mut self.decisions;
+        cut(called, old, of);
+        cut(seen, old, of);
+        cut(masks, old, of);
+        cut(left, old, of);
+        cut(open, old, of);
+        cut(penalty, old, of);
+        self.moments -= old;
+    }
+}
+
+/// Numbers of calls and steps.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Counts {
+    calls: u64,
+    steps: u64,
+    /// Share of calls, averaged over about [`RECENT`] steps.
+    recent: f64,
+}
+
+impl Counts {
+    fn add(&mut self, called: &[bool]) {
+        let calls = called.iter().filter(|&&called| called).count();
+        let share = calls as f64 / called.len().max(1) as f64;
+        // The first share stands for all that was before it.
+        let weight =
+            if self.steps == 0 { 1.0 } else { 1.0 - libm::exp(-(called.len() as f64) / RECENT) };
+        self.recent += (share - self.recent) * weight;
+        self.calls += calls as u64;
+        self.steps += called.len() as u64;
+    }
+}
+
+fn divisor(one: usize, other: usize) -> usize {
+    if other == 0 { one } else { divisor(other, one % other) }
+}
+
+/// The learner with its whole state.
+pub(super) struct MansaLearner {
+    steps: usize,
+    cost: f32,
+    common: bool,
+    joined: bool,
+    decider: Decider,
+    global: Option<(Box<dyn Learner>, Collector, Rollout)>,
+    players: [Player; 2],
+    log: Log,
+    /// Whether the newest decision of the log is for the moment that is acted at next.
+    decided: bool,
+    counts: Counts,
+}
+
+impl MansaLearner {
+    pub(super) fn new(
+        table: &Table<'_>,
+        decider: Decider,
+        independent: Base,
+        centralised: Base,
+        global: Option<Box<dyn Learner>>,
+    ) -> Self {
+        let players = [
+            Player::new("independent", false, independent, table.share, table),
+            Player::new("centralised", true, centralised, table.share, table),
+        ];
+        // Each learns as soon as it has what it asks for, so that alone it learns when it would without a switch.
+        let learners = players.iter().filter_map(|player| player.base.learner());
+        let asked = learners.chain(global.as_deref()).map(Learner::rollout_steps);
+        let steps = asked.fold(0, divisor).max(1);
+        let Table { global_spec, envs, .. } = *table;
+        let global = global.map(|learner| {
+            let asked = learner.rollout_steps();
+            let collector = Collector::new(Share::All, global_spec, envs, asked);
+            (learner, collector, Rollout::new(global_spec, envs, steps))
+        });
+        Self {
+            steps,
+            cost: table.cost as f32,
+            common: table.spec.payoff == Payoff::Common,
+            joined: table.joined,
+            decider,
+            global,
+            players,
+            log: Log::default(),
+            decided: false,
+            counts: Counts::default(),
+        }
+    }
+
+    /// Decides for a moment that comes next.
+    fn decide(&mut self, view: &View<'_>, begun: bool) -> Result<(), PolicyError> {
+        let global = self.global.as_mut().map(|(learner, ..)| &mut **learner as &mut dyn Policy);
+        self.decider.decide(view, begun, global)?;
+        self.log.push(&self.decider.last);
+        Ok(())
+    }
+
+    /// The rollout as the Global agent sees it.
+    fn write_global(&mut self, rollout: &Rollout) {
+        let Some((_, _, to)) = &mut self.global else { return };
+        let Rollout { steps, envs, agents, .. } = *rollout;
+        let Decision { called, seen, masks, left, open, penalty } = &self.log.decisions;
+        let (size, state) = (to.obs, seen.len() / ((steps + 1) * envs).max(1));
+        debug_assert_eq!(size, state, "the log holds what the Global agent sees");
+        to.observations[..seen.len()].copy_from_slice(seen);
+        to.masks[..masks.len()].copy_from_slice(masks);
+        let moments = (steps + 1) * envs;
+        to.started[..moments].copy_from_slice(&rollout.started[..moments]);
+        to.ends[..steps * envs].copy_from_slice(&rollout.ends[..steps * envs]);
+        let (last, width) = if rollout.state_size > 0 {
+            (&rollout.last_state, rollout.state_size)
+        } else {
+            (&rollout.last_observations, agents * rollout.obs)
+        };
+        for step in 0..steps * envs {
+            let team = &rollout.rewards[step * agents..(step + 1) * agents];
+            let reward = if self.common { team[0] } else { team.iter().sum() };
+            let cost = if called[step] { self.cost } else { 0.0 };
+            to.rewards[step] = penalty[step].map_or(reward - cost, |penalty| -penalty);
+            let row = &mut to.last_observations[step * size..(step + 1) * size];
+            row[..width].copy_from_slice(&last[step * width..(step + 1) * width]);
+            if let Some(share) = row.get_mut(width) {
+                *share = left[step];
+            }
+            to.last_masks[2 * step..2 * step + 2].copy_from_slice(&[true, open[step]]);
+            if let ActionBuffer::Discrete(actions) = &mut to.actions {
+                actions[step] = u16::from(called[step]);
+            }
+        }
+        to.steps = steps;
+    }
+
+    fn report(&self, members: Vec<(&'static str, Report)>) -> Report {
+        let Counts { calls, steps, recent } = self.counts;
+        let values = vec![
+            ("calls", calls as f64),
+            ("call_fraction", calls as f64 / steps.max(1) as f64),
+            ("recent_call_fraction", recent),
+        ];
+        Report { values, members }
+    }
+
+    /// Everybody who learns, by name.
+    fn learners(&self) -> Vec<(&'static str, &dyn Learner)> {
+        let players = self.players.iter();
+        let players = players.filter_map(|player| Some((player.name, player.base.learner()?)));
+        players.chain(self.global.as_ref().map(|(learner, ..)| ("global", &**learner))).collect()
+    }
+
+    fn load_members(&mut self, checkpoint: &Checkpoint) -> Result<(), LearnError> {
+        for player in &mut self.players {
+            if let Some(learner) = player.base.learner_mut() {
+                learner.load(&member(checkpoint, player.name))?;
+            }
+        }
+        match &mut self.global {
+            Some((learner, ..)) => learner.load(&member(checkpoint, "global")),
+            None => Ok(()),
+        }
+    }
+
+    fn save_members(&self) -> Result<Checkpoint, LearnError> {
+        let mut checkpoint = Checkpoint::default();
+        for (name, learner) in self.learners() {
+            put_member(&mut checkpoint, name, learner.save()?);
+        }
+        Ok(checkpoint)
+    }
+}
+
+/// Adds what a member saved, under its name.
+fn put_member(checkpoint: &mut Checkpoint, name: &str, saved: Checkpoint) {
+    let named =
+        saved.tensors.into_iter().map(|(tensor, saved)| (format!("{name}.{tensor}"), saved));
+    checkpoint.tensors.extend(named);
+}
+
+/// What a member of that name saved.
+pub(super) fn member(checkpoint: &Checkpoint, name: &str) -> Checkpoint {
+    let own = |(tensor, saved): (&String, &_)| {
+        let tensor = tensor.strip_prefix(name)?.strip_prefix('.')?;
+        Some((tensor.to_owned(), Clone::clone(saved)))
+    };
+    Checkpoint { tensors: checkpoint.tensors.iter().filter_map(own).collect() }
+}
+
+/// The name under which the calls paid so far stand among the parameters: a policy with a budget for the whole training
+/// run sees what is left of it.
+pub(super) const SPENT: &str = "switch.spent";
+
+impl Policy for MansaLearner {
+    fn act(
+        &mut self,
+        view: &View<'_>,
+        rngs: &mut LaneRngs,
+        actions: &mut ActionBuffer,
+    ) -> Result<(), PolicyError> {
+        let begun = self.decider.meet(view.envs, rngs)?;
+        if !std::mem::take(&mut self.decided) {
+            // Nobody learned from what was before.
+            if self.log.moments > self.steps {
+                self.log.keep(self.steps);
+            }
+            self.decide(view, begun)?;
+        }
+        let called = &self.decider.last.called;
+        for Player { turn, base, seat, .. } in &mut self.players {
+            seat.act(base.policy_mut(), view, rngs, (called, *turn), actions)?;
+        }
+        Ok(())
+    }
+
+    fn fork(&self) -> Box<dyn Policy> {
+        let [independent, centralised] = &self.players;
+        Box::new(act::Switching::new(
+            self.decider.fork(),
+            self.global.as_ref().map(|(learner, ..)| learner.fork()),
+            independent.base.policy().fork(),
+            centralised.base.policy().fork(),
+        ))
+    }
+
+    fn memory(&self) -> Vec<f32> {
+        let mut policies: Vec<_> = self.players.iter().map(|player| player.base.policy()).collect();
+        policies.extend(self.global.as_ref().map(|(learner, ..)| &**learner as &dyn Policy));
+        act::memory(&self.decider, &policies)
+    }
+
+    fn remember(&mut self, memory: &[f32]) {
+        let Self { decider, global, players, .. } = self;
+        let mut policies: Vec<_> =
+            players.iter_mut().map(|player| player.base.policy_mut()).collect();
+        policies.extend(global.as_mut().map(|(learner, ..)| &mut **learner as &mut dyn Policy));
+        act::remember(decider, &mut policies, memory);
+    }
+
+    fn called(&self) -> &[bool] {
+        &self.decider.last.called
+    }
+}
+
+impl Learner for MansaLearner {
+    fn rollout_steps(&self) -> usize {
+        self.steps
+    }
+
+    fn learn(&mut self, rollout: &Rollout) -> Result<Report, LearnError> {
+        let Rollout { steps, envs, .. } = *rollout;
+        if self.log.moments != steps {
+            let (what, found) = ("steps that the switch decided for", steps);
+            return Err(LearnError::Shape { what, expected: self.log.moments, found });
+        }
+        // A learner's step lasts until its next own moment, so it has to be known who acts next.
+        self.decide(&rollout.view(steps), false)?;
+        self.decided = true;
+        let called = &self.log.decisions.called;
+        self.counts.add(&called[..steps * envs]);
+        let turns = [called.iter().map(|&called| !called).collect(), called.clone()];
+        let mut members = Vec::new();
+        let mut adopted = None;
+        for (at, own) in turns.iter().enumerate() {
+            let Player { name, base, collector, .. } = &mut self.players[at];
+            let (Some(learner), Some(collector)) = (base.learner_mut(), collector) else {
+                continue;
+            };
+            if let Some(report) = collector.feed(rollout, own, learner)? {
+                members.push((*name, report));
+                adopted = self.joined.then(|| learner.parameters()).transpose()?;
+            }
+            if let (Some(parameters), Some(other)) =
+                (adopted.take(), self.players[1 - at].base.learner_mut())
+            {
+                other.adopt(&parameters)?;
+            }
+        }
+        self.write_global(rollout);
+        if let Some((learner, collector, own)) = &mut self.global
+            && let Some(report) = collector.feed(own, &[], &mut **learner)?
+        {
+            members.push(("global", report));
+        }
+        self.log.keep(1);
+        Ok(self.report(members))
+    }
+
+    fn policy(&self, greedy: bool) -> Result<Box<dyn Policy>, LearnError> {
+        let [independent, centralised] = &self.players;
+        let global =
+            self.global.as_ref().map(|(learner, ..)| learner.policy(greedy)).transpose()?;
+        Ok(Box::new(act::Switching::new(
+            self.decider.fork(),
+            global,
+            independent.base.frozen(greedy)?,
+            centralised.base.frozen(greedy)?,
+        )))
+    }
+
+    fn save(&self) -> Result<Checkpoint, LearnError> {
+        let mut checkpoint = self.save_members()?;
+        for Player { name, collector, .. } in &self.players {
+            if let Some(collector) = collector {
+                collector.save(&format!("switch.{name}"), &mut checkpoint);
+            }
+        }
+        if let Some((_, collector, _)) = &self.global {
+            collector.save("switch.global", &mut checkpoint);
+        }
+        let Counts { calls, steps, recent } = self.counts;
+        let decided = if self.decided { self.log.decisions.called.len() } else { 0 };
+        let counters = [calls, steps, self.decider.purse.spent, decided as u64];
+        checkpoint.put_i64("switch.counters", counters.map(|counter| counter as i64).to_vec());
+        checkpoint.put_f64("switch.recent", &[1], vec![recent]);
+        if self.decided {
+            // Between two rollouts the log holds one moment, which is decided and still to come.
+            let Decision { called, seen, masks, left, open, penalty } = &self.log.decisions;
+            let bytes = [called, masks, open].into_iter().flatten().map(|&set| u8::from(set));
+            checkpoint.put_u8("switch.decided", bytes.collect());
+            let penalty = penalty.iter().map(|penalty| penalty.unwrap_or(f32::NEG_INFINITY));
+            let numbers: Vec<f32> = seen.iter().chain(left).copied().chain(penalty).collect();
+            checkpoint.put_f32("switch.decided_on", &[numbers.len()], numbers);
+        }
+        Ok(checkpoint)
+    }
+
+    fn load(&mut self, checkpoint: &Checkpoint) -> Result<(), LearnError> {
+        let misfit = || LearnError::Checkpoint("`switch.counters` does not fit".to_owned());
+        let &[calls, steps, spent, decided] = checkpoint.i64("switch.counters")? else {
+            return Err(misfit());
+        };
+        let recent = checkpoint.f64("switch.recent", &[1])?[0];
+        let envs = usize::try_from(decided).map_err(|_| misfit())?;
+        let mut decision = Decision::default();
+        if envs > 0 {
+            let bytes = checkpoint.u8("switch.decided")?;
+            let count = checkpoint
+                .tensors
+                .get("switch.decided_on")
+                .map_or(0, |saved| saved.shape.iter().product::<usize>());
+            let numbers = checkpoint.f32("switch.decided_on", &[count])?;
+            let seen = count.checked_sub(2 * envs).ok_or_else(misfit)?;
+            if bytes.len() != 4 * envs {
+                return Err(misfit());
+            }
+            let bools = |from: usize, to: usize| {
+                bytes[from..to].iter().map(|&byte| byte != 0).collect::<Vec<_>>()
+            };
+            let penalty = |&penalty: &f32| penalty.is_finite().then_some(penalty);
+            decision = Decision {
+                called: bools(0, envs),
+                masks: bools(envs, 3 * envs),
+                open: bools(3 * envs, 4 * envs),
+                seen: numbers[..seen].to_vec(),
+                left: numbers[seen..seen + envs].to_vec(),
+                penalty: numbers[seen + envs..].iter().map(penalty).collect(),
+            };
+        }
+        let read = |name: &str, collector: &Collector| {
+            collector.load(&format!("switch.{name}"), checkpoint)
+        };
+        let mut collectors = Vec::new();
+        for Player { name, collector, .. } in &self.players {
+            collectors.push(collector.as_ref().map(|own| read(name, own)).transpose()?);
+        }
+        let global = self.global.as_ref().map(|(_, own, _)| read("global", own)).transpose()?;
+        // The members one by one; if one refuses, those before it go back.
+        let before = self.save_members()?;
+        if let Err(error) = self.load_members(checkpoint) {
+            self.load_members(&before)?;
+            return Err(error);
+        }
+        for (player, collector) in self.players.iter_mut().zip(collectors) {
+            player.collector = collector;
+        }
+        if let (Some((_, own, _)), Some(loaded)) = (&mut self.global, global) {
+            *own = loaded;
+        }
+        self.counts = Counts { calls: calls as u64, steps: steps as u64, recent };
+        self.decider.purse.spent = spent as u64;
+        self.decided = envs > 0;
+        self.decider.last = decision.clone();
+        self.log = Log { moments: usize::from(self.decided), decisions: decision };
+        Ok(())
+    }
+
+    fn parameters(&self) -> Result<Checkpoint, LearnError> {
+        let mut checkpoint = Checkpoint::default();
+        for (name, learner) in self.learners() {
+            put_member(&mut checkpoint, name, learner.parameters()?);
+        }
+        checkpoint.put_i64(SPENT, vec![self.decider.purse.spent as i64]);
+        Ok(checkpoint)
+    }
+}
