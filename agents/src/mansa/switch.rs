@@ -64,6 +64,7 @@ pub(super) fn global_spec(spec: &EnvSpec, purse: &Purse) -> EnvSpec {
         turns: Turns::Simultaneous,
         payoff: Payoff::General,
         horizon: spec.horizon,
+        tallies: Vec::new(),
     }
 }
 

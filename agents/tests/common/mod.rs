@@ -11,6 +11,7 @@ use gambol_envs::foraging::{Foraging, Mode};
 use gambol_envs::seed::{Purpose, Streams};
 use gambol_envs::{EnvFactory, SHARD};
 
+pub mod chains;
 pub mod recall;
 
 /// A learner in training.
