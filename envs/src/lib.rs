@@ -75,6 +75,26 @@ pub trait EnvFactory: fmt::Debug + Send + Sync {
         shard: usize,
         streams: Streams,
     ) -> Result<Box<dyn BatchEnv>, BuildError>;
+
+    /// Rows and columns of the board that the agents are on, if they are on one.
+    fn board(&self) -> Option<(usize, usize)> {
+        None
+    }
+
+    /// What kind of moment [`BatchEnv::describe`](batch::BatchEnv::describe) described; `None` where kinds are not told
+    /// apart.
+    fn moment(&self, _description: &serde_json::Value) -> Option<Moment> {
+        None
+    }
+}
+
+/// How reports tell one moment of an instance from others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// What kind of moment it is, such as `two agents beside one food`.
+    pub class: &'static str,
+    /// Where the agents are on the [`board`](EnvFactory::board), as row and column.
+    pub cells: Vec<(usize, usize)>,
 }
 
 /// Instances in one ECS world unless told otherwise: enough to hide a schedule's fixed cost, small enough for L2.

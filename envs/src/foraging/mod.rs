@@ -36,13 +36,14 @@
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::batch::BatchEnv;
 use crate::ecs::{Plugin, Sharded};
 use crate::registry::Registered;
 use crate::seed::Streams;
 use crate::spec::{ActionSpace, EnvSpec, ObservationSpace, Payoff, Turns};
-use crate::{BuildError, EnvFactory};
+use crate::{BuildError, EnvFactory, Moment};
 
 mod game;
 mod observe;
@@ -541,6 +542,33 @@ impl EnvFactory for Foraging {
         streams: Streams,
     ) -> Result<Box<dyn BatchEnv>, BuildError> {
         self.build_with(lanes, shard, streams, Vec::new())
+    }
+
+    fn board(&self) -> Option<(usize, usize)> {
+        let (_, rules) = self.rules().ok()?;
+        Some((rules.rows.into(), rules.cols.into()))
+    }
+
+    fn moment(&self, description: &Value) -> Option<Moment> {
+        let place = |thing: &Value| {
+            let at = |key: &str| Some(thing[key].as_u64()? as usize);
+            Some((at("row")?, at("col")?))
+        };
+        let places = |key: &str| -> Option<Vec<_>> {
+            description[key].as_array()?.iter().map(place).collect()
+        };
+        let (cells, foods) = (places("players")?, places("foods")?);
+        let beside = |&food: &(usize, usize)| {
+            let near =
+                |cell: &&(usize, usize)| cell.0.abs_diff(food.0) + cell.1.abs_diff(food.1) == 1;
+            cells.iter().filter(near).count()
+        };
+        let class = match foods.iter().map(beside).max().unwrap_or(0) {
+            0 => "no agent beside a food",
+            1 => "one agent beside a food",
+            _ => "two agents beside one food",
+        };
+        Some(Moment { class, cells })
     }
 }
 

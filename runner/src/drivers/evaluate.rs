@@ -19,6 +19,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::digest::{Entry, Kind, Seen, StepHasher};
+use crate::drivers::calls::Calls;
 use crate::drivers::{DriverError, Outcome};
 use crate::machine;
 use crate::plan::{Arena, Plan};
@@ -59,6 +60,8 @@ pub struct Evaluation {
     tallied: Vec<String>,
     /// `[episodes, tallies]`.
     tallies: Vec<f32>,
+    /// Where the costlier of the policies that it was played with was called, if it was played with several.
+    pub calls: Option<Calls>,
     /// Whether every episode that was asked for was played.
     pub complete: bool,
 }
@@ -153,6 +156,9 @@ impl Evaluation {
             let tallies = self.tallies().map(|(name, mean)| (name.to_owned(), words(mean)));
             summary["tallies"] = tallies.collect::<serde_json::Map<_, _>>().into();
         }
+        if let Some(calls) = &self.calls {
+            summary["calls"] = calls.summary();
+        }
         summary
     }
 
@@ -182,6 +188,8 @@ pub(crate) struct Match<'a> {
     pub(crate) step: u64,
     /// Whether to end it early; an evaluation during training is short and [never](machine::never) does.
     pub(crate) stop: fn() -> bool,
+    /// Whether to look where agents are when a costlier policy is called; that takes time.
+    pub(crate) places: bool,
 }
 
 /// One group's episodes and log.
@@ -225,7 +233,7 @@ impl Match<'_> {
             step: self.step,
             fields: [self.episodes, lanes, u64::from(self.lanes.start), 0, 0, 0],
         })?;
-        let spec = &self.arena.spec;
+        let Arena { spec, env, .. } = self.arena;
         let mut whole = Evaluation {
             agents: spec.agents,
             common: spec.payoff == Payoff::Common,
@@ -242,6 +250,9 @@ impl Match<'_> {
             whole.episodes.extend(evaluation.episodes);
             whole.returns.extend(evaluation.returns);
             whole.tallies.extend(evaluation.tallies);
+            if let Some(calls) = evaluation.calls {
+                whole.calls.get_or_insert_with(|| Calls::new(env.board())).merge(&calls);
+            }
             whole.complete &= evaluation.complete;
         }
         if whole.complete {
@@ -277,7 +288,7 @@ impl Match<'_> {
         batch.reset(0, buffers.outbox())?;
         log.push(StepHasher::start(Kind::GroupStart, group, &seen(&buffers)));
         let mut open = quotas.iter().filter(|&&quota| quota > 0).count();
-        let (mut step, mut complete) = (0, true);
+        let (mut step, mut complete, mut calls) = (0, true, None);
         while open > 0 {
             if complete && (self.stop)() {
                 for (quota, (episodes, ..)) in quotas.iter_mut().zip(&ended) {
@@ -297,6 +308,14 @@ impl Match<'_> {
                 started: &started,
             };
             policy.act(&view, &mut rngs, &mut actions)?;
+            for (lane, &called) in policy.called().iter().enumerate() {
+                if (ended[lane].0.len() as u64) < quotas[lane] {
+                    let calls = calls.get_or_insert_with(|| Calls::new(env.board()));
+                    let described = self.places && env.board().is_some();
+                    let description = described.then(|| batch.describe(lane)).transpose()?;
+                    calls.count(called, description.and_then(|seen| env.moment(&seen)));
+                }
+            }
             let out = Outbox { last_state: &mut [], ..buffers.outbox() };
             batch.step(actions.as_actions(), out)?;
             let seen = seen(&buffers);
@@ -330,7 +349,7 @@ impl Match<'_> {
             }
             progress.advance(finished);
         }
-        let mut evaluation = Evaluation { agents, complete, ..Evaluation::default() };
+        let mut evaluation = Evaluation { agents, calls, complete, ..Evaluation::default() };
         for (episodes, returns, tallies) in ended {
             evaluation.episodes.extend(episodes);
             evaluation.returns.extend(returns);
@@ -374,6 +393,7 @@ impl Evaluate {
             episodes: self.episodes,
             step: 0,
             stop: machine::stopping,
+            places: true,
         };
         let progress = record.progress(self.episodes, "episodes");
         let evaluation = game.play(policy.as_ref(), record, &progress)?;
@@ -418,7 +438,7 @@ mod tests {
         let Agent::Policy(policy) = player.build(arena).unwrap() else { panic!("it is random") };
         let play = |episodes, stop| {
             let mut record = Record::digest_only();
-            let game = Match { arena, lanes: 0..256, episodes, step: 0, stop };
+            let game = Match { arena, lanes: 0..256, episodes, step: 0, stop, places: false };
             let evaluation = game.play(policy.as_ref(), &mut record, &Progress::none()).unwrap();
             (evaluation, record.log.entries())
         };

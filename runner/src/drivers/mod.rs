@@ -14,6 +14,7 @@ use crate::plan::Plan;
 use crate::record::{Record, RecordError};
 use crate::scenario::Scenario;
 
+pub mod calls;
 pub mod evaluate;
 pub mod evaluate_policy;
 pub mod psro;

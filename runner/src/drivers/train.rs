@@ -12,10 +12,11 @@ use gambol_envs::batch::BatchEnv;
 use gambol_envs::seed::Purpose;
 use gambol_envs::spec::Payoff;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::digest::{self, Kind, Seen, StepHasher};
-use crate::drivers::evaluate::{Evaluation, MOST_EPISODES, Match};
+use crate::drivers::calls::Calls;
+use crate::drivers::evaluate::{MOST_EPISODES, Match};
 use crate::drivers::{DriverError, Outcome};
 use crate::machine;
 use crate::plan::{Arena, Plan, Player};
@@ -172,6 +173,16 @@ struct Best {
     policy: Option<Box<dyn Policy>>,
 }
 
+/// The evaluation at the end.
+#[derive(Default)]
+struct Absolute {
+    summary: Value,
+    /// The other ways in which the policy can play, each with its summary.
+    modes: Map<String, Value>,
+    /// Files that were written, with their hashes.
+    files: Map<String, Value>,
+}
+
 /// A training run between two rollouts.
 struct Training<'a> {
     train: &'a Train,
@@ -296,7 +307,7 @@ impl Training<'_> {
         }
         let absolute = self.absolute(record)?;
         record.parameters("parameters", &self.learner.parameters()?)?;
-        Ok(Outcome { results: self.results(Some(&absolute)), complete: true })
+        Ok(Outcome { results: self.results(Some(absolute)), complete: true })
     }
 
     /// Fills the rollout.
@@ -344,7 +355,8 @@ impl Training<'_> {
         // Fresh boards every time: an evaluation that repeats its boards repeats its luck.
         let first = EVALUATION_LANES + self.evaluations as u32 * MOST_LANES;
         let lanes = first..first + lanes;
-        let game = Match { arena: self.arena, lanes, episodes, step, stop: machine::never };
+        let game =
+            Match { arena: self.arena, lanes, episodes, step, stop: machine::never, places: false };
         let evaluation = game.play(policy.as_ref(), record, &Progress::none())?;
         let mean = evaluation.mean();
         record.evaluation(self.arena, &self.player.name, self.plan.seed, step, &evaluation)?;
@@ -358,6 +370,9 @@ impl Training<'_> {
             ("evaluate/episodes", evaluation.episodes() as f64),
         ];
         metrics.extend(tallies.iter().map(|(name, mean)| (name.as_str(), *mean)));
+        if let Some(calls) = &evaluation.calls {
+            metrics.push(("evaluate/call_fraction", calls.fraction()));
+        }
         record.metrics(step, &metrics)?;
         progress.say(format!("return {:.3}", mean.mean));
         self.last = evaluation.summary();
@@ -372,7 +387,9 @@ impl Training<'_> {
     }
 
     /// Evaluates the best parameters once more, on boards that did not choose them.
-    fn absolute(&mut self, record: &mut Record) -> Result<Evaluation, DriverError> {
+    ///
+    /// A policy that can play in several ways is evaluated in each of them, on the same boards.
+    fn absolute(&mut self, record: &mut Record) -> Result<Absolute, DriverError> {
         let policy = match self.best.as_mut().and_then(|best| best.policy.take()) {
             Some(policy) => policy,
             None => self.player.frozen(self.arena, &record.read_parameters("best")?)?,
@@ -381,21 +398,40 @@ impl Training<'_> {
         let first = EVALUATION_LANES + self.evaluations as u32 * MOST_LANES;
         let lanes = first..first + Self::lanes(episodes);
         let step = self.steps();
-        let game = Match { arena: self.arena, lanes, episodes, step, stop: machine::never };
+        let game =
+            Match { arena: self.arena, lanes, episodes, step, stop: machine::never, places: true };
         let evaluation = game.play(policy.as_ref(), record, &Progress::none())?;
         record.absolute(self.arena, &self.player.name, self.plan.seed, &evaluation)?;
-        Ok(evaluation)
+        let mut modes = Map::new();
+        for (name, policy) in policy.modes() {
+            let evaluation = game.play(policy.as_ref(), record, &Progress::none())?;
+            modes.insert(name.to_owned(), evaluation.summary());
+        }
+        let mut files = Map::new();
+        if let Some(drawn) = evaluation.calls.as_ref().and_then(Calls::heat_map) {
+            let name = "calls.svg";
+            let hash = record.file(name, drawn.map_err(DriverError::Plot)?.as_bytes())?;
+            files.insert(name.to_owned(), hash.into());
+        }
+        Ok(Absolute { summary: evaluation.summary(), modes, files })
     }
 
-    fn results(&self, absolute: Option<&Evaluation>) -> Value {
-        json!({
+    fn results(&self, absolute: Option<Absolute>) -> Value {
+        let mut results = json!({
             "environment_steps": self.steps(),
             "complete": absolute.is_some(),
             "evaluations": self.evaluations,
             "last": self.last,
             "best": self.best.as_ref().map(|best| json!({ "step": best.step, "mean": best.mean })),
-            "absolute": absolute.map(Evaluation::summary),
-        })
+            "absolute": absolute.as_ref().map(|absolute| &absolute.summary),
+        });
+        let Absolute { modes, files, .. } = absolute.unwrap_or_default();
+        for (name, map) in [("modes", modes), ("files", files)] {
+            if !map.is_empty() {
+                results[name] = map.into();
+            }
+        }
+        results
     }
 
     /// Everything that decides how training goes on.

@@ -21,9 +21,19 @@ use gambol_runner::sources::Sources;
 
 use crate::{gambol, message, root};
 
-fn registries(with: Option<&str>) -> Registries {
+/// The agents that a scenario of this name needs beside the fixed ones.
+fn added(name: &str) -> &'static [&'static str] {
+    match name.split_once('-') {
+        Some(("iql", _)) => &["Iql"],
+        Some(("mansa", _)) => &["TabularQ", "Mansa"],
+        _ => &[],
+    }
+}
+
+fn registries(with: &[&str]) -> Registries {
     let mut registries = Registries::standard();
-    let added = with.map(|name| registries.agents.get(name).unwrap().clone());
+    let added = with.iter().map(|name| registries.agents.get(name).unwrap().clone());
+    let added: Vec<_> = added.collect();
     registries.envs = Registry::<dyn EnvFactory>::new(vec![Foraging::entry(), Matrix::entry()]);
     let mut agents: Vec<Entry<dyn AgentFactory>> =
         vec![Random::entry(), Collector::entry(), Frozen::entry()];
@@ -69,8 +79,7 @@ fn every_bad_scenario_gives_its_message() {
     assert!(files.len() >= 60, "{}", files.len());
     let mut wrong = String::new();
     for path in files {
-        let learner = name(&path).starts_with("iql-").then_some("Iql");
-        let found = complaint(&path, &registries(learner));
+        let found = complaint(&path, &registries(added(&name(&path))));
         let expected = path.with_extension("expected");
         if std::env::var_os("UPDATE_EXPECTED").is_some() {
             fs::write(&expected, &found).unwrap();
