@@ -246,7 +246,7 @@ pub trait Policy: Send {
     fn fork(&self) -> Box<dyn Policy>;
 
     /// What the policy remembers between steps (recurrent memory), for exact checkpoints in the middle of episodes.
-    /// Empty for a policy without memory.
+    /// Empty for a policy without memory, else row-major with the instance first, `[envs, ..]`.
     fn memory(&self) -> Vec<f32> {
         Vec::new()
     }

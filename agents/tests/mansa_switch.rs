@@ -158,6 +158,7 @@ fn pairs() -> Vec<(&'static str, fn() -> Member, fn() -> Member, &'static [Varia
         vec![("tabular", || Member::of(tabular(6)), || Member::of(tabular(4)), &ALL[..2])];
     #[cfg(feature = "torch")]
     {
+        use gambol_agents::network::NetworkConfig;
         use gambol_agents::torch::{ActorCritic, Ippo, Iql, Mappo, QLearning, Qmix, Vdn};
         fn quick(rollout: usize) -> QLearning {
             QLearning {
@@ -168,6 +169,10 @@ fn pairs() -> Vec<(&'static str, fn() -> Member, fn() -> Member, &'static [Varia
                 rollout,
                 ..QLearning::default()
             }
+        }
+        /// With memory, which is trained through time from what was remembered before each rollout.
+        fn recurrent() -> NetworkConfig {
+            NetworkConfig { hidden: vec![12], recurrent: true, ..NetworkConfig::default() }
         }
         fn policy(rollout: usize) -> ActorCritic {
             ActorCritic { rollout, ..ActorCritic::default() }
@@ -188,6 +193,18 @@ fn pairs() -> Vec<(&'static str, fn() -> Member, fn() -> Member, &'static [Varia
             "ippo, mappo",
             || Member::of(Ippo { learning: policy(12), ..Ippo::default() }),
             || Member::of(Mappo { learning: policy(8), ..Mappo::default() }),
+            &[Variant::A, Variant::C],
+        ));
+        pairs.push((
+            "recurrent iql, qmix",
+            || Member::of(Iql { learning: quick(4), network: recurrent() }),
+            || Member::of(Qmix { learning: quick(6), network: recurrent(), ..Qmix::default() }),
+            ALL,
+        ));
+        pairs.push((
+            "recurrent ippo, mappo",
+            || Member::of(Ippo { learning: policy(12), network: recurrent(), ..Ippo::default() }),
+            || Member::of(Mappo { learning: policy(8), network: recurrent(), ..Mappo::default() }),
             &[Variant::A, Variant::C],
         ));
     }

@@ -14,6 +14,8 @@ pub(super) struct Seat {
     /// One that does acts for every instance at every moment, so that its memory is of the whole episode; what it
     /// chooses where it is not its turn is thrown away. One that does not acts where it is its turn only.
     remembers: Option<bool>,
+    /// What the policy remembered before it acted last; empty for one without memory.
+    pub(super) before: Vec<f32>,
     lanes: Vec<usize>,
     observations: Vec<f32>,
     masks: Vec<bool>,
@@ -56,6 +58,16 @@ fn gather<T: Copy>(all: &[T], lanes: &[usize], envs: usize, to: &mut Vec<T>) {
 }
 
 impl Seat {
+    /// Looks whether a policy that has just acted remembers anything.
+    fn look(&mut self, policy: &dyn Policy) {
+        if self.remembers.is_none() {
+            let size = policy.memory().len();
+            self.remembers = Some(size > 0);
+            // A memory that has not begun yet is one of zeros.
+            self.before.resize(size, 0.0);
+        }
+    }
+
     /// Acts where `called` is `turn`.
     pub(super) fn act(
         &mut self,
@@ -69,8 +81,13 @@ impl Seat {
         self.lanes.clear();
         self.lanes.extend((0..envs).filter(|&env| called[env] == turn));
         let lanes = &self.lanes;
+        if self.remembers != Some(false) {
+            self.before = policy.memory();
+        }
         if lanes.len() == envs {
-            return policy.act(view, rngs, actions);
+            policy.act(view, rngs, actions)?;
+            self.look(policy);
+            return Ok(());
         }
         let width = match actions {
             ActionBuffer::Discrete(all) => all.len(),
@@ -83,7 +100,7 @@ impl Seat {
             for &lane in lanes {
                 copy(&chosen, lane, actions, lane, width);
             }
-            self.remembers = Some(!policy.memory().is_empty());
+            self.look(policy);
             return Ok(());
         }
         if lanes.is_empty() {

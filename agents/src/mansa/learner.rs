@@ -3,7 +3,8 @@
 use gambol_envs::spec::{EnvSpec, Payoff};
 
 use super::act::{self, Seat};
-use super::steps::{Collector, Share};
+use super::global::{Global, Log};
+use super::steps::{Collector, Share, Turns};
 use super::switch::{Decider, Decision};
 use crate::learner::{Checkpoint, LearnError, Learner, Report};
 use crate::policy::{ActionBuffer, LaneRngs, Policy, PolicyError, View};
@@ -65,6 +66,8 @@ pub(super) struct Player {
     base: Base,
     seat: Seat,
     collector: Option<Collector>,
+    /// `[moments, envs, ..]`: what it remembered before each moment since it was last given something.
+    memory: Vec<f32>,
 }
 
 impl Player {
@@ -72,7 +75,7 @@ impl Player {
         let collector = base
             .learner()
             .map(|learner| Collector::new(share, table.spec, table.envs, learner.rollout_steps()));
-        Self { name, turn, base, seat: Seat::default(), collector }
+        Self { name, turn, base, seat: Seat::default(), collector, memory: Vec::new() }
     }
 }
 
@@ -86,43 +89,6 @@ pub(super) struct Table<'a> {
     pub(super) share: Share,
     /// Whether they act with the same networks.
     pub(super) joined: bool,
-}
-
-/// Decisions of successive moments, as the Global agent will learn from them.
-#[derive(Clone, Debug, Default)]
-struct Log {
-    moments: usize,
-    decisions: Decision,
-}
-
-impl Log {
-    fn push(&mut self, decision: &Decision) {
-        let Decision { called, seen, masks, left, open, penalty } = &mut self.decisions;
-        called.extend_from_slice(&decision.called);
-        seen.extend_from_slice(&decision.seen);
-        masks.extend_from_slice(&decision.masks);
-        left.extend_from_slice(&decision.left);
-        open.extend_from_slice(&decision.open);
-        penalty.extend_from_slice(&decision.penalty);
-        self.moments += 1;
-    }
-
-    /// Forgets all but the newest moments.
-    fn keep(&mut self, moments: usize) {
-        fn cut<T>(all: &mut Vec<T>, old: usize, of: usize) {
-            let size = all.len() / of.max(1);
-            all.drain(..old * size);
-        }
-        let (old, of) = (self.moments.saturating_sub(moments), self.moments);
-        let Decision { called, seen, masks, left, open, penalty } = &mut self.decisions;
-        cut(called, old, of);
-        cut(seen, old, of);
-        cut(masks, old, of);
-        cut(left, old, of);
-        cut(open, old, of);
-        cut(penalty, old, of);
-        self.moments -= old;
-    }
 }
 
 /// Numbers of calls and steps.
@@ -158,7 +124,7 @@ pub(super) struct MansaLearner {
     common: bool,
     joined: bool,
     decider: Decider,
-    global: Option<(Box<dyn Learner>, Collector, Rollout)>,
+    global: Option<Global>,
     players: [Player; 2],
     log: Log,
     /// Whether the newest decision of the log is for the moment that is acted at next.
@@ -182,12 +148,7 @@ impl MansaLearner {
         let learners = players.iter().filter_map(|player| player.base.learner());
         let asked = learners.chain(global.as_deref()).map(Learner::rollout_steps);
         let steps = asked.fold(0, divisor).max(1);
-        let Table { global_spec, envs, .. } = *table;
-        let global = global.map(|learner| {
-            let asked = learner.rollout_steps();
-            let collector = Collector::new(Share::All, global_spec, envs, asked);
-            (learner, collector, Rollout::new(global_spec, envs, steps))
-        });
+        let global = global.map(|learner| Global::new(learner, table, steps));
         Self {
             steps,
             cost: table.cost as f32,
@@ -204,45 +165,15 @@ impl MansaLearner {
 
     /// Decides for a moment that comes next.
     fn decide(&mut self, view: &View<'_>, begun: bool) -> Result<(), PolicyError> {
-        let global = self.global.as_mut().map(|(learner, ..)| &mut **learner as &mut dyn Policy);
-        self.decider.decide(view, begun, global)?;
+        if let Some(global) = &mut self.global {
+            let before = global.learner.memory();
+            self.decider.decide(view, begun, Some(&mut *global.learner))?;
+            global.noted(before);
+        } else {
+            self.decider.decide(view, begun, None)?;
+        }
         self.log.push(&self.decider.last);
         Ok(())
-    }
-
-    /// The rollout as the Global agent sees it.
-    fn write_global(&mut self, rollout: &Rollout) {
-        let Some((_, _, to)) = &mut self.global else { return };
-        let Rollout { steps, envs, agents, .. } = *rollout;
-        let Decision { called, seen, masks, left, open, penalty } = &self.log.decisions;
-        let (size, state) = (to.obs, seen.len() / ((steps + 1) * envs).max(1));
-        debug_assert_eq!(size, state, "the log holds what the Global agent sees");
-        to.observations[..seen.len()].copy_from_slice(seen);
-        to.masks[..masks.len()].copy_from_slice(masks);
-        let moments = (steps + 1) * envs;
-        to.started[..moments].copy_from_slice(&rollout.started[..moments]);
-        to.ends[..steps * envs].copy_from_slice(&rollout.ends[..steps * envs]);
-        let (last, width) = if rollout.state_size > 0 {
-            (&rollout.last_state, rollout.state_size)
-        } else {
-            (&rollout.last_observations, agents * rollout.obs)
-        };
-        for step in 0..steps * envs {
-            let team = &rollout.rewards[step * agents..(step + 1) * agents];
-            let reward = if self.common { team[0] } else { team.iter().sum() };
-            let cost = if called[step] { self.cost } else { 0.0 };
-            to.rewards[step] = penalty[step].map_or(reward - cost, |penalty| -penalty);
-            let row = &mut to.last_observations[step * size..(step + 1) * size];
-            row[..width].copy_from_slice(&last[step * width..(step + 1) * width]);
-            if let Some(share) = row.get_mut(width) {
-                *share = left[step];
-            }
-            to.last_masks[2 * step..2 * step + 2].copy_from_slice(&[true, open[step]]);
-            if let ActionBuffer::Discrete(actions) = &mut to.actions {
-                actions[step] = u16::from(called[step]);
-            }
-        }
-        to.steps = steps;
     }
 
     fn report(&self, members: Vec<(&'static str, Report)>) -> Report {
@@ -259,7 +190,7 @@ impl MansaLearner {
     fn learners(&self) -> Vec<(&'static str, &dyn Learner)> {
         let players = self.players.iter();
         let players = players.filter_map(|player| Some((player.name, player.base.learner()?)));
-        players.chain(self.global.as_ref().map(|(learner, ..)| ("global", &**learner))).collect()
+        players.chain(self.global.as_ref().map(|global| ("global", &*global.learner))).collect()
     }
 
     fn load_members(&mut self, checkpoint: &Checkpoint) -> Result<(), LearnError> {
@@ -269,7 +200,7 @@ impl MansaLearner {
             }
         }
         match &mut self.global {
-            Some((learner, ..)) => learner.load(&member(checkpoint, "global")),
+            Some(global) => global.learner.load(&member(checkpoint, "global")),
             None => Ok(()),
         }
     }
@@ -314,13 +245,16 @@ impl Policy for MansaLearner {
         if !std::mem::take(&mut self.decided) {
             // Nobody learned from what was before.
             if self.log.moments > self.steps {
-                self.log.keep(self.steps);
+                self.log = Log::default();
+                self.global.iter_mut().for_each(Global::forget);
+                self.players.iter_mut().for_each(|player| player.memory.clear());
             }
             self.decide(view, begun)?;
         }
         let called = &self.decider.last.called;
-        for Player { turn, base, seat, .. } in &mut self.players {
+        for Player { turn, base, seat, memory, .. } in &mut self.players {
             seat.act(base.policy_mut(), view, rngs, (called, *turn), actions)?;
+            memory.extend_from_slice(&seat.before);
         }
         Ok(())
     }
@@ -329,7 +263,7 @@ impl Policy for MansaLearner {
         let [independent, centralised] = &self.players;
         Box::new(act::Switching::new(
             self.decider.fork(),
-            self.global.as_ref().map(|(learner, ..)| learner.fork()),
+            self.global.as_ref().map(|global| global.learner.fork()),
             independent.base.policy().fork(),
             centralised.base.policy().fork(),
         ))
@@ -337,7 +271,7 @@ impl Policy for MansaLearner {
 
     fn memory(&self) -> Vec<f32> {
         let mut policies: Vec<_> = self.players.iter().map(|player| player.base.policy()).collect();
-        policies.extend(self.global.as_ref().map(|(learner, ..)| &**learner as &dyn Policy));
+        policies.extend(self.global.as_ref().map(|global| &*global.learner as &dyn Policy));
         act::memory(&self.decider, &policies)
     }
 
@@ -345,7 +279,7 @@ impl Policy for MansaLearner {
         let Self { decider, global, players, .. } = self;
         let mut policies: Vec<_> =
             players.iter_mut().map(|player| player.base.policy_mut()).collect();
-        policies.extend(global.as_mut().map(|(learner, ..)| &mut **learner as &mut dyn Policy));
+        policies.extend(global.as_mut().map(|global| &mut *global.learner as &mut dyn Policy));
         act::remember(decider, &mut policies, memory);
     }
 
@@ -374,11 +308,13 @@ impl Learner for MansaLearner {
         let mut members = Vec::new();
         let mut adopted = None;
         for (at, own) in turns.iter().enumerate() {
-            let Player { name, base, collector, .. } = &mut self.players[at];
+            let Player { name, base, collector, memory, .. } = &mut self.players[at];
+            let memory = std::mem::take(memory);
             let (Some(learner), Some(collector)) = (base.learner_mut(), collector) else {
                 continue;
             };
-            if let Some(report) = collector.feed(rollout, own, learner)? {
+            let turns = Turns { own, memory: &memory };
+            if let Some(report) = collector.feed(rollout, turns, learner)? {
                 members.push((*name, report));
                 adopted = self.joined.then(|| learner.parameters()).transpose()?;
             }
@@ -388,9 +324,8 @@ impl Learner for MansaLearner {
                 other.adopt(&parameters)?;
             }
         }
-        self.write_global(rollout);
-        if let Some((learner, collector, own)) = &mut self.global
-            && let Some(report) = collector.feed(own, &[], &mut **learner)?
+        if let Some(global) = &mut self.global
+            && let Some(report) = global.learn(rollout, &self.log, self.cost, self.common)?
         {
             members.push(("global", report));
         }
@@ -401,7 +336,7 @@ impl Learner for MansaLearner {
     fn policy(&self, greedy: bool) -> Result<Box<dyn Policy>, LearnError> {
         let [independent, centralised] = &self.players;
         let global =
-            self.global.as_ref().map(|(learner, ..)| learner.policy(greedy)).transpose()?;
+            self.global.as_ref().map(|global| global.learner.policy(greedy)).transpose()?;
         Ok(Box::new(act::Switching::new(
             self.decider.fork(),
             global,
@@ -417,8 +352,8 @@ impl Learner for MansaLearner {
                 collector.save(&format!("switch.{name}"), &mut checkpoint);
             }
         }
-        if let Some((_, collector, _)) = &self.global {
-            collector.save("switch.global", &mut checkpoint);
+        if let Some(global) = &self.global {
+            global.save(&mut checkpoint);
         }
         let Counts { calls, steps, recent } = self.counts;
         let decided = if self.decided { self.log.decisions.called.len() } else { 0 };
@@ -476,7 +411,7 @@ impl Learner for MansaLearner {
         for Player { name, collector, .. } in &self.players {
             collectors.push(collector.as_ref().map(|own| read(name, own)).transpose()?);
         }
-        let global = self.global.as_ref().map(|(_, own, _)| read("global", own)).transpose()?;
+        let global = self.global.as_ref().map(|global| global.read(checkpoint)).transpose()?;
         // The members one by one; if one refuses, those before it go back.
         let before = self.save_members()?;
         if let Err(error) = self.load_members(checkpoint) {
@@ -486,8 +421,8 @@ impl Learner for MansaLearner {
         for (player, collector) in self.players.iter_mut().zip(collectors) {
             player.collector = collector;
         }
-        if let (Some((_, own, _)), Some(loaded)) = (&mut self.global, global) {
-            *own = loaded;
+        if let (Some(global), Some(read)) = (&mut self.global, global) {
+            (global.collector, global.memory) = read;
         }
         self.counts = Counts { calls: calls as u64, steps: steps as u64, recent };
         self.decider.purse.spent = spent as u64;

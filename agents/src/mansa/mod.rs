@@ -13,6 +13,7 @@ mod act;
 mod agent;
 pub mod budget;
 pub mod exact;
+mod global;
 mod learner;
 mod steps;
 mod switch;

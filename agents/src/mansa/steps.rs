@@ -36,6 +36,8 @@ struct Queue {
     discrete: Vec<u16>,
     continuous: Vec<f32>,
     rewards: Vec<f32>,
+    /// What the learner remembered before the step.
+    memory: Vec<f32>,
     ends: Vec<End>,
     /// Whether a step ended at the moment at which the next one in the queue begins.
     linked: Vec<bool>,
@@ -74,6 +76,7 @@ impl Queue {
         cut(&mut self.discrete, steps, len);
         cut(&mut self.continuous, steps, len);
         cut(&mut self.rewards, steps, len);
+        cut(&mut self.memory, steps, len);
         cut(&mut self.ends, steps, closed);
         cut(&mut self.linked, steps, closed);
         cut(&mut self.next_observations, steps, closed);
@@ -128,11 +131,42 @@ fn last_moment(rollout: &Rollout, t: usize, env: usize) -> Moment<'_> {
 /// Where two lanes meet in a column, the step before is marked as cut by the time limit, with the moment that truly
 /// followed it, so that a learner with `TimeLimit::Bootstrap` learns the same as if it went on.
 /// No step is left out or given twice. If every step of a rollout is the learner's own, it is given as it is.
+///
+/// A learner with memory is given each rollout with what it remembered before the first step of every column, and
+/// afterwards has again what it remembers now. Inside a column it is told that an episode begins where two lanes meet;
+/// moments at which others acted, which its memory saw when it acted, are not in the column.
 #[derive(Clone, Debug)]
 pub(super) struct Collector {
     share: Share,
     queues: Vec<Queue>,
     rollout: Rollout,
+    /// `[envs, ..]`: what was remembered before the rollout; empty without memory.
+    memory: Vec<f32>,
+}
+
+/// Which steps of a rollout are a learner's own.
+#[derive(Clone, Copy)]
+pub(super) struct Turns<'a> {
+    /// `[steps + 1, envs]`: whether the learner acts at each moment.
+    pub(super) own: &'a [bool],
+    /// `[steps, envs, ..]`: what it remembered before each step; empty without memory.
+    pub(super) memory: &'a [f32],
+}
+
+/// Lets a learner learn with this memory of what was before the rollout; empty without memory.
+fn learn(
+    learner: &mut dyn Learner,
+    rollout: &Rollout,
+    memory: &[f32],
+) -> Result<Report, LearnError> {
+    if memory.is_empty() {
+        return learner.learn(rollout);
+    }
+    let now = learner.memory();
+    learner.remember(memory);
+    let report = learner.learn(rollout);
+    learner.remember(&now);
+    report
 }
 
 impl Collector {
@@ -141,45 +175,47 @@ impl Collector {
             share,
             queues: vec![Queue::default(); envs],
             rollout: Rollout::new(spec, envs, steps.max(1)),
+            memory: Vec::new(),
         }
     }
 
-    /// Gives a learner what is its own of a rollout, as soon as there is enough of it; `own` is `[steps + 1, envs]`,
-    /// whether the learner acts at each moment. Gives the last report, if the learner learned.
+    /// Gives a learner what is its own of a rollout, as soon as there is enough of it. Gives the last report, if the
+    /// learner learned.
     ///
     /// # Errors
     /// [`LearnError::Shape`], or what the learner says.
     pub(super) fn feed(
         &mut self,
         rollout: &Rollout,
-        own: &[bool],
+        turns: Turns<'_>,
         learner: &mut dyn Learner,
     ) -> Result<Option<Report>, LearnError> {
         if rollout.envs != self.queues.len() {
             let (what, expected) = ("instances", self.queues.len());
             return Err(LearnError::Shape { what, expected, found: rollout.envs });
         }
-        let all = self.share == Share::All || own.iter().all(|&own| own);
+        let all = self.share == Share::All || turns.own.iter().all(|&own| own);
         if all
             && rollout.steps == self.rollout.capacity()
             && self.queues.iter().all(|queue| queue.len == 0)
         {
             self.queues.iter_mut().for_each(|queue| queue.fresh = false);
-            return learner.learn(rollout).map(Some);
+            let first = turns.memory.len() / rollout.steps;
+            return learn(learner, rollout, &turns.memory[..first]).map(Some);
         }
-        self.push(rollout, own);
+        self.push(rollout, turns);
         let mut report = None;
         while self.queues.iter().map(Queue::closed).sum::<usize>() >= self.rollout.ends.len() {
             self.fill();
-            report = Some(learner.learn(&self.rollout)?);
+            report = Some(learn(learner, &self.rollout, &self.memory)?);
         }
         Ok(report)
     }
 
-    fn push(&mut self, rollout: &Rollout, own: &[bool]) {
+    fn push(&mut self, rollout: &Rollout, turns: Turns<'_>) {
         let Rollout { steps, envs, agents, action_size, .. } = *rollout;
-        let own = |t: usize, env: usize| self.share == Share::All || own[t * envs + env];
-        let width = agents * action_size;
+        let own = |t: usize, env: usize| self.share == Share::All || turns.own[t * envs + env];
+        let (width, units) = (agents * action_size, turns.memory.len() / (steps * envs).max(1));
         for t in 0..steps {
             for (env, queue) in self.queues.iter_mut().enumerate() {
                 queue.fresh |= rollout.started[t * envs + env];
@@ -199,6 +235,7 @@ impl Collector {
                         }
                     }
                     queue.rewards.extend_from_slice(rewards);
+                    queue.memory.extend_from_slice(row(turns.memory, t * envs + env, units));
                     queue.len += 1;
                     queue.open = true;
                 } else if queue.open {
@@ -221,6 +258,7 @@ impl Collector {
     /// Moves the oldest steps from the queues into the rollout.
     fn fill(&mut self) {
         let (steps, envs) = (self.rollout.capacity(), self.queues.len());
+        self.memory.clear();
         let mut filled = vec![0; envs];
         for (lane, filled) in filled.iter_mut().enumerate() {
             *filled = self.queues[lane].closed().min(steps);
@@ -240,10 +278,15 @@ impl Collector {
 
     /// Moves the oldest `count` steps of a lane to a column of the rollout, from step `from` on.
     fn column(&mut self, column: usize, from: usize, lane: usize, count: usize) {
-        let Self { queues, rollout, .. } = self;
+        let Self { queues, rollout, memory, .. } = self;
         let Rollout { envs, agents, obs, mask, state_size, action_size, .. } = *rollout;
         let queue = &mut queues[lane];
         let width = agents * action_size;
+        if from == 0 && count > 0 {
+            let units = queue.memory.len() / queue.len;
+            memory.resize(envs * units, 0.0);
+            row_mut(memory, column, units).copy_from_slice(row(&queue.memory, 0, units));
+        }
         for step in 0..count {
             let t = from + step;
             let (here, then) = (t * envs + column, (t + 1) * envs + column);
@@ -305,13 +348,16 @@ impl Collector {
         let (mut floats, mut bytes) = (Vec::new(), Vec::new());
         let bools = |all: &[bool]| all.iter().map(|&set| u8::from(set)).collect::<Vec<_>>();
         for queue in &self.queues {
-            numbers.extend([queue.len as i64, i64::from(queue.open), i64::from(queue.fresh)]);
+            let remembered = queue.memory.len() as i64;
+            let flags = [queue.open, queue.fresh].map(i64::from);
+            numbers.extend([queue.len as i64, flags[0], flags[1], remembered]);
             numbers.extend(queue.discrete.iter().map(|&action| i64::from(action)));
             for all in [
                 &queue.observations,
                 &queue.state,
                 &queue.continuous,
                 &queue.rewards,
+                &queue.memory,
                 &queue.next_observations,
                 &queue.next_state,
             ] {
@@ -348,7 +394,7 @@ impl Collector {
         let discrete = matches!(self.rollout.actions, ActionBuffer::Discrete(_));
         for queue in &mut fresh.queues {
             let (len, open, begins) = (read.number()?, read.number()?, read.number()?);
-            let (len, open) = (len as usize, open != 0);
+            let (len, open, remembered) = (len as usize, open != 0, read.number()? as usize);
             let closed = len.checked_sub(usize::from(open)).ok_or_else(|| read.misfit())?;
             let actions = len * agents * action_size;
             let mut discretes = Vec::new();
@@ -366,6 +412,7 @@ impl Collector {
                 state: read.floats(len * state_size)?,
                 continuous: read.floats(if discrete { 0 } else { actions })?,
                 rewards: read.floats(len * agents)?,
+                memory: read.floats(remembered)?,
                 next_observations: read.floats(closed * agents * obs)?,
                 next_state: read.floats(closed * state_size)?,
                 masks: read.bools(len * agents * mask)?,

@@ -47,6 +47,7 @@ impl EnvFactory for Recall {
             turns: Turns::Simultaneous,
             payoff: Payoff::General,
             horizon: Some(STEPS),
+            tallies: Vec::new(),
         };
         let envs = lanes.len();
         let (episodes, times, signs) = (vec![0; envs], vec![0; envs], vec![0; envs * AGENTS]);
