@@ -81,7 +81,7 @@ pub trait EnvFactory: fmt::Debug + Send + Sync {
         None
     }
 
-    /// What kind of moment [`BatchEnv::describe`](batch::BatchEnv::describe) described; `None` where kinds are not told
+    /// What kind of moment [`BatchEnv::describe`] described; `None` where kinds are not told
     /// apart.
     fn moment(&self, _description: &serde_json::Value) -> Option<Moment> {
         None
