@@ -13,9 +13,11 @@ pub mod diffusion;
 pub mod driving;
 pub mod ecs;
 pub mod foraging;
+pub mod key_door;
 pub mod matrix;
 pub mod registry;
 pub mod snapshot;
+pub mod sokoban;
 pub mod spec;
 pub mod trust;
 
@@ -108,5 +110,7 @@ pub fn registry() -> Registry<dyn EnvFactory> {
         driving::Driving::entry(),
         trust::MonsterHunt::entry(),
         trust::Escalation::entry(),
+        sokoban::Sokoban::entry(),
+        key_door::KeyDoor::entry(),
     ])
 }

@@ -7,6 +7,7 @@ use gambol_envs::foraging::{
     Foraging, Item, Layout, Levels, Mode, RewardMode, RuleSet, StateMode, View,
 };
 use gambol_envs::seed::{Purpose, Streams, below};
+use gambol_envs::spec::Payoff;
 use serde_json::Value;
 
 const NONE: u16 = 0;
@@ -836,4 +837,24 @@ fn the_last_moment_of_a_cut_episode_is_what_a_longer_one_sees_on_its_way() {
             assert_eq!(cut.last_state[state.clone()], on_its_way.state[state]);
         }
     }
+}
+
+/// Sparse mode: nothing is paid before the last food, and then 1 to everybody.
+#[test]
+fn the_completed_reward_is_paid_with_the_last_food() {
+    let layout = Layout::Fixed {
+        players: items(&[(0, 0, 1), (0, 3, 1)]),
+        foods: items(&[(0, 1, 1), (0, 4, 1)]),
+    };
+    let config = Foraging {
+        size: Some((5, 5)),
+        layout,
+        reward: RewardMode::Completed,
+        ..Foraging::default()
+    };
+    assert_eq!(config.spec().unwrap().payoff, Payoff::Common);
+    let mut game = Game::new(&config, 1);
+    assert_eq!(game.step(&[LOAD, NONE]), [0.0, 0.0]);
+    assert_eq!(game.step(&[NONE, LOAD]), [1.0, 1.0]);
+    assert_eq!(game.out.ends, [End::Terminated]);
 }

@@ -196,7 +196,7 @@ impl EcsGame for Game {
     }
 
     fn systems(&self, stages: &mut Stages) {
-        systems::add(stages, self.rules.common);
+        systems::add(stages, self.rules.reward);
     }
 
     fn restart(&self, columns: &mut Columns, world: &mut World, episode: u32) {

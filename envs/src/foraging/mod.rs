@@ -81,6 +81,8 @@ pub enum RewardMode {
     Individual,
     /// Every player the team's sum, as `EPyMARL` trains.
     Common,
+    /// Every player 1 in the step that takes the last food, and nothing before: a task of one distant reward.
+    Completed,
 }
 
 /// What an agent sees.
@@ -226,7 +228,7 @@ pub(crate) struct Rules {
     pub(crate) player_levels: Vec<Levels>,
     pub(crate) food_levels: Vec<Levels>,
     pub(crate) normalize: bool,
-    pub(crate) common: bool,
+    pub(crate) reward: RewardMode,
     pub(crate) view: View,
     pub(crate) observe_levels: bool,
     pub(crate) state: StateMode,
@@ -402,7 +404,7 @@ impl Foraging {
             player_levels: self.player_levels.clone(),
             food_levels,
             normalize: self.normalize,
-            common: self.reward == RewardMode::Common,
+            reward: self.reward,
             view: self.observation.unwrap_or(if from_name.is_some_and(|task| task.grid) {
                 View::Grid
             } else {
@@ -523,7 +525,10 @@ fn spec(name: String, rules: &Rules) -> EnvSpec {
         action: ActionSpace::Discrete { names: ACTIONS.map(str::to_owned).to_vec() },
         state,
         turns: Turns::Simultaneous,
-        payoff: if rules.common { Payoff::Common } else { Payoff::General },
+        payoff: match rules.reward {
+            RewardMode::Individual => Payoff::General,
+            RewardMode::Common | RewardMode::Completed => Payoff::Common,
+        },
         horizon: Some(rules.steps),
         tallies: Vec::new(),
     }

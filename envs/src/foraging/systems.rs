@@ -2,10 +2,9 @@
 
 use bevy_ecs::prelude::*;
 
-use super::Mode;
-use super::Rules;
 use super::game::{Cell, Field, Food, Intent, Legal, Level, Loads, Numpy, Setup, TABLE, Target};
 use super::place::{Board, Scratch};
+use super::{Mode, RewardMode, Rules};
 use crate::batch::End;
 use crate::ecs::{Clock, Dice, Phase, Reward, Stages, column, whole};
 
@@ -27,7 +26,7 @@ pub enum System {
     Advance,
     /// [`Phase::Interact`]: foods are loaded.
     Load,
-    /// [`Phase::Reward`]: a common reward is shared.
+    /// [`Phase::Reward`]: a common reward is paid out.
     Share,
     /// [`Phase::Reward`]: ends are decided.
     Judge,
@@ -71,16 +70,23 @@ macro_rules! specialize {
 }
 pub(super) use specialize;
 
-/// Adds all systems; `common` says whether rewards are shared.
-pub(super) fn add(stages: &mut Stages, common: bool) {
+/// Adds all systems.
+pub(super) fn add(stages: &mut Stages, reward: RewardMode) {
     stages.step.add_systems((
         (aim.in_set(System::Aim), advance.in_set(System::Advance)).chain().in_set(Phase::Dynamics),
         load.in_set(System::Load).in_set(Phase::Interact),
         judge.in_set(System::Judge).in_set(Phase::Reward),
     ));
-    if common {
-        let share = share.in_set(System::Share).in_set(Phase::Reward);
-        stages.step.add_systems(share.before(System::Judge));
+    match reward {
+        RewardMode::Individual => {}
+        RewardMode::Common => {
+            let share = share.in_set(System::Share).in_set(Phase::Reward);
+            stages.step.add_systems(share.before(System::Judge));
+        }
+        RewardMode::Completed => {
+            let complete = complete.in_set(System::Share).in_set(Phase::Reward);
+            stages.step.add_systems(complete.before(System::Judge));
+        }
     }
     stages.reset.add_systems(begin.in_set(System::Begin).in_set(Phase::Reset));
     stages.observe.add_systems(look.in_set(System::Look).in_set(Phase::Observe));
@@ -276,6 +282,14 @@ fn share(setup: Res<Setup>, mut rewards: Query<&mut Reward>) {
     for team in rewards.chunks_exact_mut(setup.0.players) {
         let sum: f64 = team.iter().map(|reward| f64::from(reward.0)).sum();
         team.fill(Reward(sum as f32));
+    }
+}
+
+fn complete(setup: Res<Setup>, fields: Query<&Field>, mut rewards: Query<&mut Reward>) {
+    let fields = whole(fields.contiguous_iter().expect(TABLE));
+    let rewards = column(whole(rewards.contiguous_iter_mut().expect(TABLE)));
+    for (team, field) in rewards.chunks_exact_mut(setup.0.players).zip(fields) {
+        team.fill(Reward(f32::from(u8::from(field.left == 0))));
     }
 }
 
