@@ -152,6 +152,27 @@ impl Rules {
         }
     }
 
+    fn spec(&self) -> EnvSpec {
+        let last = [f32::from(self.rows - 1), f32::from(self.width() - 1)];
+        let things = 2 * self.doors + 1;
+        let mut low = vec![0.0; 3];
+        low.resize(3 + 2 * things, -1.0);
+        let high = [&last[..], &[1.0], &last.repeat(things)].concat();
+        EnvSpec {
+            name: format!("KeyDoor-{}x{}x{}", self.doors + 1, self.rows, self.cols),
+            version: VERSION,
+            agents: 1,
+            roles: vec!["walker".to_owned()],
+            state: low.len(),
+            observation: ObservationSpace { shape: vec![low.len()], low, high },
+            action: ActionSpace::Discrete { names: ACTIONS.map(str::to_owned).to_vec() },
+            turns: Turns::Simultaneous,
+            payoff: Payoff::Common,
+            horizon: Some(self.steps),
+            tallies: ["solved", "doors"].map(str::to_owned).to_vec(),
+        }
+    }
+
     fn draw(&self, rng: &mut ChaCha8Rng) -> Maze {
         let mut maze = Maze { agent: self.cell(0, rng), ..Maze::default() };
         for door in 0..self.doors {
@@ -245,27 +266,6 @@ impl KeyDoor {
         })
     }
 
-    fn described(&self, rules: &Rules) -> EnvSpec {
-        let last = [f32::from(rules.rows - 1), f32::from(rules.width() - 1)];
-        let things = 2 * rules.doors + 1;
-        let mut low = vec![0.0; 3];
-        low.resize(3 + 2 * things, -1.0);
-        let high = [&last[..], &[1.0], &last.repeat(things)].concat();
-        EnvSpec {
-            name: format!("KeyDoor-{}x{}x{}", rules.doors + 1, rules.rows, rules.cols),
-            version: VERSION,
-            agents: 1,
-            roles: vec!["walker".to_owned()],
-            state: low.len(),
-            observation: ObservationSpace { shape: vec![low.len()], low, high },
-            action: ActionSpace::Discrete { names: ACTIONS.map(str::to_owned).to_vec() },
-            turns: Turns::Simultaneous,
-            payoff: Payoff::Common,
-            horizon: Some(rules.steps),
-            tallies: ["solved", "doors"].map(str::to_owned).to_vec(),
-        }
-    }
-
     /// Like [`EnvFactory::build`], with systems from outside added to every shard.
     ///
     /// # Errors
@@ -278,14 +278,14 @@ impl KeyDoor {
         plugins: Vec<Box<dyn Plugin>>,
     ) -> Result<Box<dyn BatchEnv>, BuildError> {
         let rules = self.rules()?;
-        let game = Game { spec: Arc::new(self.described(&rules)), rules: Arc::new(rules) };
+        let game = Game { spec: Arc::new(rules.spec()), rules: Arc::new(rules) };
         Ok(Box::new(Sharded::new(game, lanes, shard, streams, plugins)?))
     }
 }
 
 impl EnvFactory for KeyDoor {
     fn spec(&self) -> Result<EnvSpec, BuildError> {
-        Ok(self.described(&self.rules()?))
+        Ok(self.rules()?.spec())
     }
 
     fn build(
@@ -508,6 +508,7 @@ impl EcsGame for Game {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "small whole numbers")]
 mod tests {
     use super::*;
     use crate::batch::Buffers;
@@ -579,7 +580,7 @@ mod tests {
             } else {
                 maze.goal
             };
-            let doorway = (maze.agent.1 + 1) % (rules.cols + 1) == 0;
+            let doorway = (maze.agent.1 + 1).is_multiple_of(rules.cols + 1);
             let action = match (row.cmp(&maze.agent.0), col.cmp(&maze.agent.1)) {
                 (_, std::cmp::Ordering::Greater) if doorway => RIGHT,
                 (std::cmp::Ordering::Less, _) if !doorway => UP,

@@ -84,7 +84,7 @@ impl Default for Sokoban {
             size: (6, 6),
             boxes: 1,
             steps: 40,
-            pulls: 60,
+            pulls: 300,
             step: 0.0,
             on: 0.0,
             off: 0.0,
@@ -156,6 +156,25 @@ struct Rules {
 impl Rules {
     fn cells(&self) -> usize {
         usize::from(self.rows) * usize::from(self.cols)
+    }
+
+    fn spec(&self) -> EnvSpec {
+        let shape = vec![LAYERS, usize::from(self.rows), usize::from(self.cols)];
+        let size = LAYERS * self.cells();
+        let source = if self.level.is_some() { "level" } else { "drawn" };
+        EnvSpec {
+            name: format!("Sokoban-{}x{}-{}b-{source}", self.rows, self.cols, self.boxes),
+            version: VERSION,
+            agents: 1,
+            roles: vec!["pusher".to_owned()],
+            observation: ObservationSpace { shape, low: vec![0.0; size], high: vec![1.0; size] },
+            action: ActionSpace::Discrete { names: ACTIONS.map(str::to_owned).to_vec() },
+            state: size,
+            turns: Turns::Simultaneous,
+            payoff: Payoff::Common,
+            horizon: Some(self.config.steps),
+            tallies: ["solved", "on_targets"].map(str::to_owned).to_vec(),
+        }
     }
 
     /// The neighbour in the direction of an action; inside the outer walls there is always one.
@@ -331,25 +350,6 @@ impl Sokoban {
         Ok(Rules { rows, cols, boxes, config: self.clone(), level })
     }
 
-    fn described(&self, rules: &Rules) -> EnvSpec {
-        let shape = vec![LAYERS, usize::from(rules.rows), usize::from(rules.cols)];
-        let size = LAYERS * rules.cells();
-        let source = if rules.level.is_some() { "level" } else { "drawn" };
-        EnvSpec {
-            name: format!("Sokoban-{}x{}-{}b-{source}", rules.rows, rules.cols, rules.boxes),
-            version: VERSION,
-            agents: 1,
-            roles: vec!["pusher".to_owned()],
-            observation: ObservationSpace { shape, low: vec![0.0; size], high: vec![1.0; size] },
-            action: ActionSpace::Discrete { names: ACTIONS.map(str::to_owned).to_vec() },
-            state: size,
-            turns: Turns::Simultaneous,
-            payoff: Payoff::Common,
-            horizon: Some(self.steps),
-            tallies: ["solved", "on_targets"].map(str::to_owned).to_vec(),
-        }
-    }
-
     /// Like [`EnvFactory::build`], with systems from outside added to every shard.
     ///
     /// # Errors
@@ -362,7 +362,7 @@ impl Sokoban {
         plugins: Vec<Box<dyn Plugin>>,
     ) -> Result<Box<dyn BatchEnv>, BuildError> {
         let rules = self.rules()?;
-        let game = Game { spec: Arc::new(self.described(&rules)), rules: Arc::new(rules) };
+        let game = Game { spec: Arc::new(rules.spec()), rules: Arc::new(rules) };
         Ok(Box::new(Sharded::new(game, lanes, shard, streams, plugins)?))
     }
 }
@@ -418,7 +418,7 @@ fn read(text: &[String], cols: u8) -> Result<Room, BuildError> {
 
 impl EnvFactory for Sokoban {
     fn spec(&self) -> Result<EnvSpec, BuildError> {
-        Ok(self.described(&self.rules()?))
+        Ok(self.rules()?.spec())
     }
 
     fn build(
