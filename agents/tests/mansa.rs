@@ -190,3 +190,90 @@ fn equal_policies_are_never_switched_and_bad_chains_are_refused() {
     assert!(matches!(refused, SwitchingError::Row { state: 2, .. }));
     assert!(Switching::new(chain.clone(), chain, 1.0).is_err());
 }
+
+/// `r + gamma P v` of a chain, number by number.
+fn backup(chain: &Chain, gamma: f64, value: &[f64]) -> Vec<f64> {
+    let later = |row: &Vec<(usize, f64)>| row.iter().map(|&(to, p)| p * value[to]).sum::<f64>();
+    chain.rewards.iter().zip(&chain.next).map(|(reward, row)| reward + gamma * later(row)).collect()
+}
+
+/// `M v` and `L v`.
+fn operators(games: &(Chain, Chain, f64), cost: f64, value: &[f64]) -> (Vec<f64>, Vec<f64>) {
+    let (independent, centralised, gamma) = games;
+    let calls = backup(centralised, *gamma, value).into_iter().map(|value| value - cost);
+    (calls.collect(), backup(independent, *gamma, value))
+}
+
+#[test]
+fn fact_1_the_operator_is_a_contraction() {
+    let mut rng = Streams::new(9).at(Purpose::Generate, 1, 0);
+    let mut largest: f64 = 0.0;
+    for seed in 0..5 {
+        let games = random(6, seed);
+        for _ in 0..300 {
+            let mut draw = || (0..6).map(|_| 4.0 * unit_f64(&mut rng) - 2.0).collect::<Vec<_>>();
+            let (one, other) = (draw(), draw());
+            let operated = |value: &[f64]| -> Vec<f64> {
+                let (call, wait) = operators(&games, 0.1, value);
+                call.into_iter().zip(wait).map(|(call, wait)| call.max(wait)).collect()
+            };
+            let distance = |one: &[f64], other: &[f64]| {
+                one.iter().zip(other).map(|(x, y)| (x - y).abs()).fold(0.0, f64::max)
+            };
+            let ratio = distance(&operated(&one), &operated(&other)) / distance(&one, &other);
+            largest = largest.max(ratio);
+        }
+    }
+    // `random` discounts by 0.8.
+    assert!(largest <= 0.8 + 1e-12 && largest > 0.5, "{largest}");
+}
+
+/// Solves `a x = b` by elimination with the largest pivots.
+fn linear(mut a: Vec<Vec<f64>>, mut b: Vec<f64>) -> Vec<f64> {
+    let size = b.len();
+    for column in 0..size {
+        let by_size =
+            |&one: &usize, &other: &usize| a[one][column].abs().total_cmp(&a[other][column].abs());
+        let pivot = (column..size).max_by(by_size).unwrap();
+        a.swap(column, pivot);
+        b.swap(column, pivot);
+        let (pivot, known) = (a[column].clone(), b[column]);
+        for row in (0..size).filter(|&row| row != column) {
+            let factor = a[row][column] / pivot[column];
+            a[row].iter_mut().zip(&pivot).for_each(|(x, y)| *x -= factor * y);
+            b[row] -= factor * known;
+        }
+    }
+    (0..size).map(|row| b[row] / a[row][row]).collect()
+}
+
+#[test]
+fn facts_3_and_4_the_inequality_is_met_and_the_greedy_rule_has_its_value() {
+    for seed in 0..20 {
+        let games = random(6, seed);
+        let problem = Switching::new(games.0.clone(), games.1.clone(), games.2).unwrap();
+        for cost in [0.0, 0.05, 0.2, 0.7] {
+            let found = problem.solve(cost).unwrap();
+            let (call, wait) = operators(&games, cost, &found.value);
+            for state in 0..6 {
+                let (over_call, over_wait) =
+                    (found.value[state] - call[state], found.value[state] - wait[state]);
+                assert!(over_call > -1e-10 && over_wait > -1e-10);
+                near(over_call.min(over_wait), 0.0, 1e-10);
+                assert_eq!(found.switch[state], call[state] - wait[state] > 1e-11);
+            }
+            // `(1 - gamma P) v = r` of the chain that the rule makes.
+            let (mut a, mut b) = (vec![vec![0.0; 6]; 6], vec![0.0; 6]);
+            for state in 0..6 {
+                let called = found.switch[state];
+                let chain = if called { &games.1 } else { &games.0 };
+                a[state][state] += 1.0;
+                for &(to, p) in &chain.next[state] {
+                    a[state][to] -= games.2 * p;
+                }
+                b[state] = chain.rewards[state] - if called { cost } else { 0.0 };
+            }
+            all_near(&linear(a, b), &found.value, 1e-9);
+        }
+    }
+}
