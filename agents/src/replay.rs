@@ -40,6 +40,8 @@ pub(crate) struct Replay {
     next_observations: Vec<f32>,
     /// `[capacity, agents, actions]`, 1 for an action allowed at the moment of `next_observations`.
     next_masks: Vec<u8>,
+    /// `[capacity, agents, actions]`, as `next_masks` at the moment of `observations`; empty unless asked for.
+    masks: Vec<u8>,
     /// `[capacity, state]`.
     state: Vec<f32>,
     /// `[capacity, state]`.
@@ -81,6 +83,8 @@ pub(crate) struct Batch {
     pub(crate) next_observations: Vec<f32>,
     /// `[agents, batch, actions]`: 0 for an allowed action, else [`FORBIDDEN`].
     pub(crate) next_masks: Vec<f32>,
+    /// As `next_masks`, for `observations`; empty where the replay does not keep it.
+    pub(crate) masks: Vec<f32>,
     /// `[batch, state]`.
     pub(crate) state: Vec<f32>,
     /// `[batch, state]`.
@@ -116,6 +120,7 @@ impl Replay {
             observations: vec![0.0; obs],
             next_observations: vec![0.0; obs],
             next_masks: vec![0; agents * sizes.actions],
+            masks: Vec::new(),
             state: vec![0.0; capacity * sizes.state],
             next_state: vec![0.0; capacity * sizes.state],
             actions: vec![0; agents],
@@ -124,6 +129,11 @@ impl Replay {
             started: vec![0; remembered],
             memory: vec![0.0; remembered / sizes.window * sizes.agents * sizes.units],
         }
+    }
+
+    /// The same, which also keeps what was allowed at the moment of the action, for learners of policies.
+    pub(crate) fn with_masks(self) -> Self {
+        Self { masks: vec![0; self.next_masks.len()], ..self }
     }
 
     /// Stores every transition of a rollout, step by step, lane by lane, and what agents remembered before it,
@@ -194,6 +204,10 @@ impl Replay {
                 let next = if over { last } else { then.masks };
                 let open = &next[env * width..(env + 1) * width];
                 masks.iter_mut().zip(open).for_each(|(mask, &open)| *mask = u8::from(open));
+                if let Some(masks) = self.masks.get_mut(slot * width..(slot + 1) * width) {
+                    let open = &now.masks[env * width..(env + 1) * width];
+                    masks.iter_mut().zip(open).for_each(|(mask, &open)| *mask = u8::from(open));
+                }
                 for (agent, &action) in taken[team.clone()].iter().enumerate() {
                     self.actions[slot * agents + agent] = action as u8;
                 }
@@ -220,8 +234,13 @@ impl Replay {
             list.clear();
             list.resize(agents * size * width, 0.0);
         }
-        batch.next_masks.clear();
-        batch.next_masks.resize(agents * size * actions, 0.0);
+        let kept = if self.masks.is_empty() { 0 } else { agents * size * actions };
+        for (list, length) in
+            [(&mut batch.next_masks, agents * size * actions), (&mut batch.masks, kept)]
+        {
+            list.clear();
+            list.resize(length, 0.0);
+        }
         for list in [&mut batch.state, &mut batch.next_state, &mut batch.follows, &mut batch.memory]
         {
             list.clear();
@@ -263,11 +282,15 @@ impl Replay {
                         line[obs + agent] = 1.0;
                     }
                 }
-                if draw.masked {
-                    let open = &self.next_masks[from * actions..(from + 1) * actions];
-                    let line = &mut batch.next_masks[to * actions..(to + 1) * actions];
-                    for (value, &open) in line.iter_mut().zip(open) {
-                        *value = if open == 1 { 0.0 } else { FORBIDDEN };
+                for (all, list) in
+                    [(&self.next_masks, &mut batch.next_masks), (&self.masks, &mut batch.masks)]
+                {
+                    if draw.masked && !list.is_empty() {
+                        let open = &all[from * actions..(from + 1) * actions];
+                        let line = &mut list[to * actions..(to + 1) * actions];
+                        for (value, &open) in line.iter_mut().zip(open) {
+                            *value = if open == 1 { 0.0 } else { FORBIDDEN };
+                        }
                     }
                 }
                 batch.actions[to] = i64::from(self.actions[from]);
@@ -299,6 +322,9 @@ impl Replay {
             checkpoint.put_u8("replay.started", self.started[..len].to_vec());
         }
         checkpoint.put_u8("replay.next_masks", self.next_masks[..len * agents * actions].to_vec());
+        if !self.masks.is_empty() {
+            checkpoint.put_u8("replay.masks", self.masks[..len * agents * actions].to_vec());
+        }
         checkpoint.put_u8("replay.actions", self.actions[..len * agents].to_vec());
         checkpoint.put_u8("replay.ends", self.ends[..len].to_vec());
         checkpoint.put_i64("replay.position", vec![len as i64, self.at as i64]);
@@ -322,6 +348,7 @@ impl Replay {
             return Err(misfit("the replay holds windows of another length"));
         }
         let mut replay = Self::new(self.sizes, self.capacity);
+        replay.masks.resize(self.masks.len(), 0);
         (replay.len, replay.at) = (len, at);
         for (name, all, width) in [
             ("replay.observations", &mut replay.observations, agents * obs),
@@ -334,6 +361,7 @@ impl Replay {
         }
         for (name, all, width) in [
             ("replay.next_masks", &mut replay.next_masks, agents * actions),
+            ("replay.masks", &mut replay.masks, agents * actions),
             ("replay.actions", &mut replay.actions, agents),
             ("replay.ends", &mut replay.ends, 1),
             ("replay.started", &mut replay.started, 1),

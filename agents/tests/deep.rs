@@ -8,7 +8,8 @@ use gambol_agents::network::{NetworkConfig, Sharing};
 use gambol_agents::options::{Masks, RewardUse, TimeLimit};
 use gambol_agents::schedule::Epsilon;
 use gambol_agents::torch::{
-    ActorCritic, Ia2c, Ippo, Iql, Maa2c, Mappo, MixerConfig, QLearning, Qmix, Target, Vdn,
+    ActorCritic, Ia2c, Ippo, Iql, Maa2c, Mappo, MixerConfig, QLearning, Qmix, Sac, Target,
+    Temperature, Vdn,
 };
 use gambol_agents::{Agent, AgentFactory, Device, Setting};
 use gambol_envs::EnvFactory;
@@ -54,6 +55,14 @@ fn learners() -> Vec<Box<dyn AgentFactory>> {
         ..quick()
     };
     let individual = QLearning { reward: RewardUse::Individual, ..quick() };
+    let soft = || Sac {
+        network: network(Sharing::Shared),
+        batch: 32,
+        warm_up: 100,
+        replay: 500,
+        steps_per_update: 8,
+        ..Sac::default()
+    };
     let mixer = MixerConfig { embed: 8, hypernet: vec![16], ..MixerConfig::default() };
     vec![
         Box::new(Iql { network: network(Sharing::Shared), learning: quick() }),
@@ -72,6 +81,16 @@ fn learners() -> Vec<Box<dyn AgentFactory>> {
             mixer: mixer.clone(),
         }),
         Box::new(Qmix { network: recurrent(Sharing::Shared), learning: odd, mixer }),
+        Box::new(soft()),
+        Box::new(Sac {
+            network: network(Sharing::Separate),
+            temperature: Temperature::Fixed(0.05),
+            target: Target::Hard(20),
+            masks: Masks::Ignore,
+            time_limit: TimeLimit::Terminal,
+            reward: RewardUse::Individual,
+            ..soft()
+        }),
         Box::new(Ia2c {
             network: network(Sharing::Shared),
             learning: ActorCritic { rollout: 8, ..ActorCritic::default() },

@@ -228,7 +228,7 @@ fn check_region(global: impl AgentFactory + Clone + 'static, what: &str) {
 mod deep {
     use gambol_agents::network::NetworkConfig;
     use gambol_agents::scripted::{Collector, Random};
-    use gambol_agents::torch::{Iql, QLearning, Target};
+    use gambol_agents::torch::{Iql, QLearning, Sac, Target, Temperature};
 
     use super::*;
 
@@ -252,6 +252,23 @@ mod deep {
     #[test]
     fn double_dqn_finds_the_exact_switching_region() {
         check_region(double_dqn(), "double DQN");
+    }
+
+    #[test]
+    fn discrete_sac_finds_the_exact_switching_region() {
+        let sac = Sac {
+            network: NetworkConfig { hidden: vec![32], ..NetworkConfig::default() },
+            gamma: 0.9,
+            rate: 3e-3,
+            target: Target::Soft(0.02),
+            batch: 64,
+            warm_up: 500,
+            replay: 20_000,
+            steps_per_update: 8,
+            temperature: Temperature::Fixed(0.005),
+            ..Sac::default()
+        };
+        check_region(sac, "discrete SAC");
     }
 
     /// Share of calls of the greedy switch over episodes of foraging.

@@ -30,6 +30,7 @@ mod parameters;
 mod ppo;
 mod q;
 mod qmix;
+mod sac;
 mod vdn;
 
 pub use a2c::{Ia2c, Maa2c};
@@ -39,6 +40,7 @@ pub use parameters::Target;
 pub use ppo::{Ippo, Mappo};
 pub use q::QLearning;
 pub use qmix::{MixerConfig, Qmix, Start};
+pub use sac::{Sac, Temperature};
 pub use vdn::Vdn;
 
 impl From<TchError> for LearnError {
@@ -57,6 +59,7 @@ pub(crate) fn entries() -> Vec<Entry<dyn AgentFactory>> {
         Ippo::entry(),
         Maa2c::entry(),
         Mappo::entry(),
+        Sac::entry(),
     ]
 }
 
