@@ -342,4 +342,10 @@ pub trait BatchEnv: Send {
     /// # Errors
     /// [`BatchError::Lane`].
     fn describe(&mut self, lane: usize) -> Result<serde_json::Value, BatchError>;
+
+    /// What never changes and is needed to draw a description, such as roads or the size of a board; null where there is
+    /// nothing of the kind.
+    fn scenery(&self) -> serde_json::Value {
+        serde_json::Value::Null
+    }
 }

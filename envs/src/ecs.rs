@@ -175,6 +175,11 @@ pub trait EcsGame: Clone + Send + Sync + 'static {
 
     /// The instance's state in the game's own words.
     fn describe(&self, columns: &mut Self::Columns, world: &mut World, lane: usize) -> Value;
+
+    /// See [`BatchEnv::scenery`].
+    fn scenery(&self) -> Value {
+        Value::Null
+    }
 }
 
 /// Systems added to a game from outside, without touching its source.
@@ -567,6 +572,10 @@ impl<G: EcsGame> BatchEnv for Sharded<G> {
     fn describe(&mut self, lane: usize) -> Result<Value, BatchError> {
         let (game, _, shard, within) = self.locate(lane)?;
         Ok(game.describe(&mut shard.columns, &mut shard.world, within))
+    }
+
+    fn scenery(&self) -> Value {
+        self.game.scenery()
     }
 }
 

@@ -634,6 +634,13 @@ impl EcsGame for Game {
             .map(|round| round.iter().map(|past| past.0).collect::<Vec<_>>());
         json!({ "round": clock.step, "recent": rounds.collect::<Vec<_>>() })
     }
+
+    fn scenery(&self) -> Value {
+        let rules = &*self.rules;
+        // Larger games are not drawn as a table.
+        let payoffs: Vec<_> = (0..rules.counted()).map(|profile| rules.payoffs(profile)).collect();
+        json!({ "actions": rules.shape, "payoffs": payoffs })
+    }
 }
 
 #[cfg(test)]

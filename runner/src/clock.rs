@@ -26,6 +26,11 @@ impl Stopwatch {
     }
 }
 
+/// Waits, for an animation.
+pub fn pause(seconds: f64) {
+    std::thread::sleep(Duration::from_secs_f64(seconds.clamp(0.0, 3600.0)));
+}
+
 /// Seconds since 1970, UTC; 0 on a machine whose clock is before that.
 pub fn unix_seconds() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())

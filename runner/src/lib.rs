@@ -28,6 +28,7 @@ pub mod games;
 pub mod machine;
 pub mod plan;
 pub mod record;
+mod replay;
 pub mod scenario;
 pub mod solvers;
 pub mod sources;

@@ -15,7 +15,9 @@ use super::routes::Route;
 use super::spawn::{reseat, warmed};
 use super::tick::{LOST, Scratch, Trouble};
 use super::traffic::Traffic;
-use super::vehicle::{Body, Command, Damage, Drift, Facing, Goal, Kind, Mind, Track};
+use super::vehicle::{
+    BREADTH, Body, Command, Damage, Drift, Facing, Goal, Kind, LENGTH, Mind, Track,
+};
 use super::{Controls, Rules, Start, stored};
 use crate::batch::{Actions, BatchError, End};
 use crate::ecs::{Clock, Dice, EcsGame, Phase, Reward, Scope, Stages, column, whole};
@@ -208,7 +210,7 @@ fn each(
 /// Whether a vehicle without a learner has left an intersection's view.
 fn gone(cars: &Cars<'_>, slot: usize) -> bool {
     let lane = cars.lane(slot);
-    lane.leaves && cars.tracks[slot].s >= lane.length - 4.0 * super::vehicle::LENGTH
+    lane.leaves && cars.tracks[slot].s >= lane.length - 4.0 * LENGTH
 }
 
 /// Vehicles come and go where they flow, then learners' actions take effect.
@@ -680,6 +682,35 @@ impl EcsGame for Game {
                 });
             }
             state
+        })
+    }
+
+    fn scenery(&self) -> Value {
+        let network = &self.rules.network;
+        let lanes: Vec<Value> = (0..network.lanes.len() as u16)
+            .map(|number| {
+                let lane = &network.lanes[usize::from(number)];
+                let (from, to, id) = network.index(number);
+                json!({
+                    "lane": [from, to, id],
+                    "last": usize::from(id) + 1 == network.beside(number).len(),
+                    "width": lane.width,
+                    "left": lane.line(-lane.width / 2.0),
+                    "middle": lane.line(0.0),
+                    "right": lane.line(lane.width / 2.0),
+                })
+            })
+            .collect();
+        let obstacles: Vec<Value> = network
+            .obstacles
+            .iter()
+            .map(|obstacle| json!({ "x": obstacle.x, "y": obstacle.y, "heading": obstacle.heading }))
+            .collect();
+        json!({
+            "lanes": lanes,
+            "obstacles": obstacles,
+            "vehicle": [LENGTH, BREADTH],
+            "seconds": 1.0 / self.rules.policy,
         })
     }
 }

@@ -218,6 +218,18 @@ impl Lane {
         }
     }
 
+    /// Points along the lane, `r` metres to the right of its middle, close enough together to be drawn as straight lines.
+    pub(super) fn line(&self, r: f64) -> Vec<[f64; 2]> {
+        let parts = match self.curve {
+            Curve::Straight(_) => 1,
+            // Two metres, at a radius of 20 m: 2.5 cm from the arc.
+            _ => (self.length / 2.0).ceil().max(1.0) as u32,
+        };
+        (0..=parts)
+            .map(|part| self.position(self.length * f64::from(part) / f64::from(parts), r))
+            .collect()
+    }
+
     /// Direction of travel at s, in radians, not wrapped.
     pub(super) fn heading(&self, s: f64) -> f64 {
         match self.curve {

@@ -325,4 +325,9 @@ impl EcsGame for Game {
             })
         })
     }
+
+    fn scenery(&self) -> Value {
+        let Rules { rows, cols, sight, .. } = *self.rules;
+        json!({ "rows": rows, "cols": cols, "sight": sight })
+    }
 }

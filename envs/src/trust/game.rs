@@ -582,4 +582,8 @@ impl EcsGame for Game {
             state
         })
     }
+
+    fn scenery(&self) -> Value {
+        json!({ "rows": self.rules.rows, "cols": self.rules.cols })
+    }
 }

@@ -22,6 +22,7 @@ mod bench;
 mod check;
 mod cross;
 mod list;
+mod replay;
 mod run;
 mod solve;
 mod trace;
@@ -110,7 +111,8 @@ Examples:
   gambol check assets/scenarios/*.ron
   gambol run assets/scenarios/foraging-8x8-2p-2f-coop-random.ron --set run.episodes=1000
   gambol run runs/foraging-8x8-2p-2f-coop-random-1 --resume
-  gambol verify runs/foraging-8x8-2p-2f-coop-random-1";
+  gambol verify runs/foraging-8x8-2p-2f-coop-random-1
+  gambol replay runs/foraging-8x8-2p-2f-coop-random-1 --html replay.html";
 
 #[derive(Debug, Parser)]
 #[command(
@@ -143,6 +145,8 @@ enum Command {
     Solve(solve::Solve),
     /// Run a recorded run again and name the first step and field that differ
     Verify(verify::Verify),
+    /// Show recorded episodes of a run, in the terminal or as one HTML file
+    Replay(replay::ReplayRun),
     /// Measure environment steps a second under random actions
     Bench(bench::Bench),
     /// Estimate the advantages of logged rows
@@ -238,6 +242,7 @@ fn work(cli: Cli, registries: &Registries) -> Result<(), Failure> {
         Command::Trace(trace) => trace.work(registries),
         Command::Solve(solve) => solve.work(),
         Command::Verify(verify) => verify.work(registries),
+        Command::Replay(replay) => replay.work(registries),
         Command::Bench(bench) => bench.work(registries),
         Command::Advantage(advantage) => advantage.work(),
     })

@@ -25,6 +25,7 @@ use crate::machine;
 use crate::plan::{Arena, Plan};
 use crate::record::Record;
 use crate::record::progress::Progress;
+use crate::replay::{Camera, Reel};
 
 /// Lanes that run together; part of the digest's definition.
 pub const GROUP: u32 = 256;
@@ -64,6 +65,8 @@ pub struct Evaluation {
     pub calls: Option<Calls>,
     /// Whether every episode that was asked for was played.
     pub complete: bool,
+    /// What was done in the first of them.
+    reels: Vec<Reel>,
 }
 
 /// Mean with its standard error.
@@ -92,6 +95,11 @@ impl Mean {
 }
 
 impl Evaluation {
+    /// What was done in the first episodes, for a replay.
+    pub(crate) fn reels(&self) -> &[Reel] {
+        &self.reels
+    }
+
     /// Number of episodes.
     pub fn episodes(&self) -> usize {
         self.episodes.len()
@@ -254,6 +262,7 @@ impl Match<'_> {
                 whole.calls.get_or_insert_with(|| Calls::new(env.board())).merge(&calls);
             }
             whole.complete &= evaluation.complete;
+            whole.reels.extend(evaluation.reels);
         }
         if whole.complete {
             record.log.add(whole.entry(self.step))?;
@@ -287,6 +296,8 @@ impl Match<'_> {
         let mut ended: Vec<(Vec<Ended>, Vec<f64>, Vec<f32>)> = vec![<_>::default(); envs];
         batch.reset(0, buffers.outbox())?;
         log.push(StepHasher::start(Kind::GroupStart, group, &seen(&buffers)));
+        // Only the first group's first episodes are kept for a replay.
+        let mut camera = Camera::new(lanes.start, if group == 0 { &quotas } else { &[] }, agents);
         let mut open = quotas.iter().filter(|&&quota| quota > 0).count();
         let (mut step, mut complete, mut calls) = (0, true, None);
         while open > 0 {
@@ -320,6 +331,7 @@ impl Match<'_> {
             batch.step(actions.as_actions(), out)?;
             let seen = seen(&buffers);
             log.push(hasher.step(Kind::GroupStep, group, step, actions.as_actions(), &seen));
+            camera.take(actions.as_actions(), &buffers.rewards, &buffers.ends);
             for (sum, reward) in running.iter_mut().zip(&buffers.rewards) {
                 *sum += f64::from(*reward);
             }
@@ -349,7 +361,8 @@ impl Match<'_> {
             }
             progress.advance(finished);
         }
-        let mut evaluation = Evaluation { agents, calls, complete, ..Evaluation::default() };
+        let reels = camera.reels();
+        let mut evaluation = Evaluation { agents, calls, complete, reels, ..Evaluation::default() };
         for (episodes, returns, tallies) in ended {
             evaluation.episodes.extend(episodes);
             evaluation.returns.extend(returns);

@@ -401,7 +401,7 @@ impl Training<'_> {
         let game =
             Match { arena: self.arena, lanes, episodes, step, stop: machine::never, places: true };
         let evaluation = game.play(policy.as_ref(), record, &Progress::none())?;
-        record.absolute(self.arena, &self.player.name, self.plan.seed, &evaluation)?;
+        record.absolute(self.arena, &self.player.name, self.plan.seed, step, &evaluation)?;
         let mut modes = Map::new();
         for (name, policy) in policy.modes() {
             let evaluation = game.play(policy.as_ref(), record, &Progress::none())?;

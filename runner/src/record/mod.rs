@@ -8,6 +8,7 @@
 //! | `digests.bin` | the log that the digest is the hash of, see [`crate::digest`] |
 //! | `metrics.jsonl`, `events.out.tfevents.gambol` | training metrics, as JSON lines and for TensorBoard |
 //! | `evaluations.json` | evaluations in the form that `marl-eval` reads |
+//! | `replay.json` | the actions of the last evaluation's first episodes, for `gambol replay` |
 //! | `checkpoints/` | the last two, as safetensors, each beside a position in the files above |
 //! | `best.safetensors`, `parameters.safetensors` | parameters of the best evaluation, and the last ones |
 //! | `results.json` | what the run printed |
@@ -27,6 +28,7 @@ use crate::digest::{Log, LogError};
 use crate::drivers::evaluate::Evaluation;
 use crate::machine::Build;
 use crate::plan::{Arena, Plan};
+use crate::replay::Tape;
 use crate::sources::Kept;
 
 pub mod checkpoint;
@@ -381,7 +383,7 @@ impl Record {
         evaluation: &Evaluation,
     ) -> Result<(), RecordError> {
         self.evaluations.add(arena, agent, seed, step, evaluation);
-        self.write_evaluations()
+        self.write_evaluations(step, evaluation)
     }
 
     /// Files the evaluation of the best parameters, with ten times as many episodes: `absolute_metrics`.
@@ -393,19 +395,28 @@ impl Record {
         arena: &Arena,
         agent: &str,
         seed: u64,
+        step: u64,
         evaluation: &Evaluation,
     ) -> Result<(), RecordError> {
         self.evaluations.absolute(arena, agent, seed, evaluation);
-        self.write_evaluations()
+        self.write_evaluations(step, evaluation)
     }
 
-    fn write_evaluations(&self) -> Result<(), RecordError> {
-        match &self.dir {
-            Some(dir) => {
-                write(&dir.path.join("evaluations.json"), &pretty(self.evaluations.value()))
-            }
-            None => Ok(()),
-        }
+    fn write_evaluations(&self, step: u64, evaluation: &Evaluation) -> Result<(), RecordError> {
+        let Some(dir) = &self.dir else { return Ok(()) };
+        write(&dir.path.join("evaluations.json"), &pretty(self.evaluations.value()))?;
+        let tape = Tape::new(step, evaluation.reels().to_vec());
+        let text = serde_json::to_vec(&tape).unwrap_or_default();
+        write(&dir.path.join("replay.json"), &text)
+    }
+
+    /// The episodes that the run in `dir` has kept, if it has.
+    ///
+    /// # Errors
+    /// [`RecordError`].
+    pub(crate) fn tape(dir: &Path) -> Result<Option<Tape>, RecordError> {
+        let path = dir.join("replay.json");
+        if path.exists() { json(&path).map(Some) } else { Ok(None) }
     }
 
     /// All evaluations so far, in the form of `evaluations.json`.
