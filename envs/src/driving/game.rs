@@ -704,7 +704,9 @@ impl EcsGame for Game {
         let obstacles: Vec<Value> = network
             .obstacles
             .iter()
-            .map(|obstacle| json!({ "x": obstacle.x, "y": obstacle.y, "heading": obstacle.heading }))
+            .map(
+                |obstacle| json!({ "x": obstacle.x, "y": obstacle.y, "heading": obstacle.heading }),
+            )
             .collect();
         json!({
             "lanes": lanes,

@@ -8,9 +8,9 @@ use clap::Args;
 use super::run::recorded;
 use super::{DeviceName, Failure, note, print};
 use crate::Registries;
+use crate::clock;
 use crate::record::{Record, write};
 use crate::replay::{Replay, Screen, page};
-use crate::clock;
 
 #[derive(Debug, Args)]
 pub(super) struct ReplayRun {

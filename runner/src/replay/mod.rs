@@ -143,7 +143,8 @@ impl Reel {
     fn play(&self, arena: &Arena) -> Result<(Value, Vec<Episode>), ReplayError> {
         let lanes = self.lane..self.lane + 1;
         let env = arena.env.build(lanes, 1, arena.streams)?;
-        let mut player = Player { env, spec: arena.spec.clone(), out: Buffers::new(&arena.spec, 1) };
+        let mut player =
+            Player { env, spec: arena.spec.clone(), out: Buffers::new(&arena.spec, 1) };
         player.env.watch(0)?;
         player.env.reset(0, player.out.outbox())?;
         let (mut episodes, mut step) = (Vec::new(), 0);
@@ -276,6 +277,7 @@ impl Replay {
             "seed": self.seed,
             "step": self.step,
             "roles": self.spec.roles,
+            "actions": self.names(),
             "scenery": self.scenery,
             "episodes": episodes,
         })

@@ -9,7 +9,11 @@ const SLOT: &str = "{\"slot\": true}";
 
 /// JSON that may stand within a script element: nothing in it can end the element or begin a comment.
 fn escaped(value: &Value) -> String {
-    value.to_string().replace('<', "\\u003c").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029")
+    value
+        .to_string()
+        .replace('<', "\\u003c")
+        .replace('\u{2028}', "\\u2028")
+        .replace('\u{2029}', "\\u2029")
 }
 
 /// The page for episodes in the form of [`Replay::json`](super::Replay::json).
@@ -25,7 +29,8 @@ mod tests {
 
     #[test]
     fn no_text_can_end_the_script() {
-        let value = json!({ "scenario": "</script><script>alert(1)</script><!--", "more": "\u{2028}" });
+        let value =
+            json!({ "scenario": "</script><script>alert(1)</script><!--", "more": "\u{2028}" });
         let page = page(&value);
         assert_eq!(page.matches("</script>").count(), PLAYER.matches("</script>").count());
         assert!(!page.contains("<!--"), "no comment begins");

@@ -197,7 +197,10 @@ fn driving(replay: &Replay, state: &Value) -> String {
     for vehicle in vehicles.iter().rev() {
         if let Some(learner) = vehicle["learner"].as_u64() {
             let crashed = vehicle["crashed"] == true;
-            put(vehicle, if crashed { 'X' } else { letter(learner as usize).chars().next().unwrap_or('?') });
+            put(
+                vehicle,
+                if crashed { 'X' } else { letter(learner as usize).chars().next().unwrap_or('?') },
+            );
         }
     }
     let mut text = String::new();
@@ -222,7 +225,7 @@ fn driving(replay: &Replay, state: &Value) -> String {
             if vehicle["crashed"] == true { "yes" } else { "no" }.to_owned(),
         ]);
     }
-    let legend = "letter: a learner; > < ^ v: the others; x, X: crashed; #: an obstacle; north is up\n";
+    let legend = "letter: a learner; > < ^ v: the others; x, X: crashed; #: an obstacle; y grows downwards\n";
     format!("{text}{legend}{}", table.text())
 }
 

@@ -22,6 +22,7 @@ mod files;
 mod fuzz;
 mod interrupted;
 mod psro;
+mod replay;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
