@@ -34,7 +34,7 @@ struct Study {
     title: &'static str,
     /// What is to be seen beside the figures, in Markdown.
     about: &'static str,
-    /// Names in `assets/scenarios`, without ending.
+    /// Names in `assets/scenarios`, without ending, each perhaps with `path=value` settings after spaces.
     scenarios: &'static [&'static str],
     seeds: &'static [u64],
     /// What a return must exceed for a task to count as solved, where that means something.
@@ -95,15 +95,85 @@ const STUDIES: &[Study] = &[
         seeds: &[1, 2, 3, 4, 5],
         solved: None,
     },
+    Study {
+        name: "mansa-5x5",
+        file: "mansa-foraging-5x5",
+        title: "MANSA on the smallest cooperative task",
+        about: MANSA,
+        scenarios: &[
+            "foraging-5x5-2p-1f-coop-iql",
+            "foraging-5x5-2p-1f-coop-qmix",
+            "foraging-5x5-2p-1f-coop-mansa-iql-qmix",
+            "foraging-5x5-2p-1f-coop-mansa-iql-qmix-random",
+            "foraging-5x5-2p-1f-coop-mansa-iql-qmix-periodic",
+            "foraging-5x5-2p-1f-coop-ippo",
+            "foraging-5x5-2p-1f-coop-mappo",
+            "foraging-5x5-2p-1f-coop-mansa-ippo-mappo",
+            "foraging-5x5-2p-1f-coop-mansa-ippo-mappo-random",
+            "foraging-5x5-2p-1f-coop-mansa-ippo-mappo-periodic",
+        ],
+        seeds: &[1, 2, 3, 4, 5],
+        solved: Some(0.9),
+    },
+    Study {
+        name: "mansa-8x8",
+        file: "mansa-foraging-8x8",
+        title: "MANSA(IPPO, MAPPO) on 8x8 boards",
+        about: MANSA,
+        scenarios: &[
+            "foraging-8x8-2p-2f-coop-ippo",
+            "foraging-8x8-2p-2f-coop-mappo",
+            "foraging-8x8-2p-2f-coop-mansa-ippo-mappo",
+            "foraging-8x8-2p-2f-coop-mansa-ippo-mappo-random",
+            "foraging-8x8-2p-2f-coop-mansa-ippo-mappo-periodic",
+        ],
+        seeds: &[1, 2, 3, 4, 5],
+        solved: Some(0.9),
+    },
+    Study {
+        name: "mansa-cost",
+        file: "mansa-cost-and-budget",
+        title: "MANSA's return against the cost and the budget of calls",
+        about: "MANSA(IPPO, MAPPO) on the smallest cooperative task, once for each cost without a budget, and once for each number of calls allowed in an episode of at most 50 steps at no cost.\n",
+        scenarios: &[
+            "foraging-5x5-2p-1f-coop-mansa-ippo-mappo agent.cost=0",
+            "foraging-5x5-2p-1f-coop-mansa-ippo-mappo agent.cost=0.001",
+            "foraging-5x5-2p-1f-coop-mansa-ippo-mappo agent.cost=0.003",
+            "foraging-5x5-2p-1f-coop-mansa-ippo-mappo agent.cost=0.01",
+            "foraging-5x5-2p-1f-coop-mansa-ippo-mappo agent.cost=0.03",
+            "foraging-5x5-2p-1f-coop-mansa-ippo-mappo agent.cost=0.1",
+            "foraging-5x5-2p-1f-coop-mansa-ippo-mappo agent.cost=0 agent.budget=(calls:0)",
+            "foraging-5x5-2p-1f-coop-mansa-ippo-mappo agent.cost=0 agent.budget=(calls:1)",
+            "foraging-5x5-2p-1f-coop-mansa-ippo-mappo agent.cost=0 agent.budget=(calls:3)",
+            "foraging-5x5-2p-1f-coop-mansa-ippo-mappo agent.cost=0 agent.budget=(calls:12)",
+            "foraging-5x5-2p-1f-coop-mansa-ippo-mappo agent.cost=0 agent.budget=(calls:25)",
+            "foraging-5x5-2p-1f-coop-mansa-ippo-mappo agent.cost=0 agent.budget=(calls:50)",
+        ],
+        seeds: &[1, 2, 3],
+        solved: Some(0.9),
+    },
 ];
+
+const MANSA: &str = "Two learners alone, MANSA over them, and its two controls, whose share of calls is that of MANSA's training on seeds 11 and 12.\n\
+    *calls in training* is the share of environment steps with a call, *calls* that of the best parameters' greedy switch, by kind of moment too; *alone* are the returns of the two policies without the switch on the same boards.\n\
+    The scenarios were tried on seeds 11 and 12, which are not reported here.\n";
+
+/// One column of a table beside the returns.
+#[derive(Clone)]
+struct Column {
+    name: String,
+    value: f64,
+    /// Digits after the point.
+    digits: usize,
+}
 
 /// One trained seed.
 struct Trained {
     seed: u64,
     last: f64,
     absolute: f64,
-    /// What the environment counted, and its mean over the episodes of the last evaluation.
-    tallies: Vec<(String, f64)>,
+    /// What the environment counted, as means over the episodes of the last evaluation, and calls of MANSA's switch.
+    columns: Vec<Column>,
     steps: u64,
     /// Environment step and mean return of every evaluation.
     curve: Vec<(u64, f64)>,
@@ -173,7 +243,8 @@ fn target() -> PathBuf {
 }
 
 /// Whether a run directory holds this scenario's run with this seed, complete.
-fn complete(dir: &Path, scenario: &Path, seed: u64) -> Result<bool> {
+/// With settings, which stand in the folder's name, the run's copy of the scenario is not compared.
+fn complete(dir: &Path, scenario: &Path, seed: u64, set: bool) -> Result<bool> {
     let Ok(manifest) = read_json(&dir.join("manifest.json")) else { return Ok(false) };
     let ran = fs::read_to_string(dir.join("scenario.ron")).unwrap_or_default();
     let asked = fs::read_to_string(scenario)?;
@@ -181,16 +252,46 @@ fn complete(dir: &Path, scenario: &Path, seed: u64) -> Result<bool> {
     let without_seed = |text: &str| -> Vec<String> {
         text.lines().filter(|line| !line.starts_with("    seed: ")).map(str::to_owned).collect()
     };
-    let same = without_seed(&ran) == without_seed(&asked) && manifest["seed"] == seed;
+    let same = (set || without_seed(&ran) == without_seed(&asked)) && manifest["seed"] == seed;
     Ok(same && manifest["status"] == "complete")
 }
 
-fn train(gambol: &Path, name: &str, seed: u64) -> Result<Trained> {
+/// What is beside the returns in the results, and in the last line of metrics about the learner.
+fn columns(results: &Value, learner: &Value) -> Result<Vec<Column>> {
+    let mut columns = Vec::new();
+    for (name, tally) in results["last"]["tallies"].as_object().into_iter().flatten() {
+        columns.push(Column { name: name.clone(), value: number(tally, "/mean")?, digits: 2 });
+    }
+    if results["absolute"].get("calls").is_none() {
+        return Ok(columns);
+    }
+    let mut add = |name: &str, from: &Value, pointer: &str, digits: usize| -> Result<()> {
+        columns.push(Column { name: name.to_owned(), value: number(from, pointer)?, digits });
+        Ok(())
+    };
+    add("calls in training", learner, "/learner~1call_fraction", 4)?;
+    add("calls", results, "/absolute/calls/fraction", 4)?;
+    let classes = results["absolute"]["calls"]["classes"].as_object();
+    for (class, count) in classes.into_iter().flatten() {
+        add(&format!("calls, {class}"), count, "/fraction", 4)?;
+    }
+    for mode in ["independent", "centralised"] {
+        add(&format!("{mode} alone"), results, &format!("/modes/{mode}/return/mean"), 3)?;
+    }
+    Ok(columns)
+}
+
+fn train(gambol: &Path, named: &str, seed: u64) -> Result<Trained> {
+    let mut words = named.split(' ');
+    let name = words.next().unwrap_or_default();
+    let settings: Vec<_> = words.collect();
     let scenario = root().join("assets/scenarios").join(name).with_extension("ron");
-    let dir = target().join("results").join(format!("{name}-{seed}"));
+    let plain = |char: char| char.is_alphanumeric() || "=.-".contains(char);
+    let of = |text: &str| text.replace(|char| !plain(char), "_");
+    let dir = target().join("results").join(format!("{}-{seed}", of(named)));
     let load = dir.with_extension("load");
-    if !complete(&dir, &scenario, seed)? {
-        eprintln!("{name}, seed {seed}");
+    if !complete(&dir, &scenario, seed, !settings.is_empty())? {
+        eprintln!("{named}, seed {seed}");
         if dir.exists() {
             fs::remove_dir_all(&dir)?;
         }
@@ -199,22 +300,25 @@ fn train(gambol: &Path, name: &str, seed: u64) -> Result<Trained> {
         let status = program(&gambol.to_string_lossy())
             .arg("run")
             .arg(&scenario)
+            .args(settings.iter().flat_map(|setting| ["--set", setting]))
             .args(["--threads", "1", "--json", "--seed", &seed.to_string(), "--out"])
             .arg(&dir)
             .stdout(Stdio::null())
             .status()
             .context("cannot start `gambol`")?;
         if !status.success() {
-            bail!("`gambol run` of {name} with seed {seed} ended with {status}");
+            bail!("`gambol run` of {named} with seed {seed} ended with {status}");
         }
     }
     let (manifest, results) =
         (read_json(&dir.join("manifest.json"))?, read_json(&dir.join("results.json"))?);
-    let mut curve = Vec::new();
+    let (mut curve, mut learner) = (Vec::new(), Value::Null);
     for line in fs::read_to_string(dir.join("metrics.jsonl"))?.lines() {
         let line: Value = serde_json::from_str(line)?;
         if let Some(value) = line["evaluate/return"].as_f64() {
             curve.push((number(&line, "/step")? as u64, value));
+        } else {
+            learner = line;
         }
     }
     let results = results.get("results").cloned().unwrap_or(results);
@@ -222,12 +326,7 @@ fn train(gambol: &Path, name: &str, seed: u64) -> Result<Trained> {
         seed,
         last: number(&results, "/last/return/mean")?,
         absolute: number(&results, "/absolute/return/mean")?,
-        tallies: results["last"]["tallies"]
-            .as_object()
-            .into_iter()
-            .flatten()
-            .map(|(name, tally)| Ok((name.clone(), number(tally, "/mean")?)))
-            .collect::<Result<_>>()?,
+        columns: columns(&results, &learner)?,
         steps: number(&results, "/environment_steps")? as u64,
         curve,
         seconds: number(&manifest, "/seconds")?,
@@ -330,9 +429,9 @@ fn markdown(study: &Study, trained: &[Vec<Trained>]) -> String {
     for (scenario, runs) in study.scenarios.iter().zip(trained) {
         let steps = runs.first().map_or(0, |run| run.steps);
         text += &format!("## {scenario}\n\n{} environment steps.\n\n", thousands(steps));
-        let names = runs.first().map_or(&[][..], |run| &run.tallies);
+        let columns = runs.first().map_or(&[][..], |run| &run.columns);
         let mut head = vec!["seed", "final return", "absolute return"];
-        head.extend(names.iter().map(|(name, _)| name.as_str()));
+        head.extend(columns.iter().map(|column| column.name.as_str()));
         head.extend(study.solved.map(|_| "solved at"));
         head.extend(["seconds", "load"]);
         text += &row(&head);
@@ -343,7 +442,9 @@ fn markdown(study: &Study, trained: &[Vec<Trained>]) -> String {
                 format!("{:.3}", run.last),
                 format!("{:.4}", run.absolute),
             ];
-            cells.extend(run.tallies.iter().map(|(_, mean)| format!("{mean:.2}")));
+            cells.extend(
+                run.columns.iter().map(|Column { value, digits, .. }| format!("{value:.digits$}")),
+            );
             let solved_at =
                 |solved| run.solved_at(solved).map_or_else(|| "never".to_owned(), thousands);
             cells.extend(study.solved.map(solved_at));
@@ -357,7 +458,12 @@ fn markdown(study: &Study, trained: &[Vec<Trained>]) -> String {
         };
         let mut cells =
             vec!["all".to_owned(), summary(&|run| run.last, 3), summary(&|run| run.absolute, 4)];
-        cells.extend((0..names.len()).map(|tally| summary(&|run| run.tallies[tally].1, 2)));
+        cells.extend(
+            columns
+                .iter()
+                .enumerate()
+                .map(|(number, column)| summary(&|run| run.columns[number].value, column.digits)),
+        );
         cells.resize(head.len(), String::new());
         text += &(row(&cells) + "\n");
     }
@@ -387,7 +493,11 @@ fn as_json(study: &Study, trained: &[Vec<Trained>]) -> Value {
                         "absolute_return": run.absolute,
                         "environment_steps": run.steps,
                         "solved_at": study.solved.and_then(|solved| run.solved_at(solved)),
-                        "tallies": run.tallies.iter().cloned().collect::<BTreeMap<_, _>>(),
+                        "tallies": run
+                            .columns
+                            .iter()
+                            .map(|column| (column.name.clone(), column.value))
+                            .collect::<BTreeMap<_, _>>(),
                         "seconds": run.seconds,
                         "load_average": run.load,
                         "digest": run.manifest["digest"],
