@@ -725,17 +725,18 @@ mod tests {
     use crate::ecs::{After, Plugin};
     use crate::seed::Streams;
 
-    /// Cross wind: in every frame everyone is blown to the right; and one car gets a position that is not a number.
+    /// Cross wind: in every frame everyone is blown to the right; and one car gets a number that it should not have.
     struct Weather {
         wind: f64,
-        broken: Option<(usize, u32)>,
+        broken: Option<Broken>,
     }
 
     #[derive(Resource)]
     struct Wind(f64);
 
-    #[derive(Resource)]
-    struct Broken(usize, u32);
+    /// What happens to the row at that step.
+    #[derive(Resource, Clone, Copy)]
+    struct Broken(usize, u32, fn(&mut Body));
 
     fn blow(wind: Res<Wind>, mut cars: Query<&mut Body>) {
         for mut body in &mut cars {
@@ -747,7 +748,7 @@ mod tests {
         if clocks.iter().next().is_some_and(|clock| clock.step == broken.1)
             && let Some(mut body) = cars.iter_mut().nth(broken.0)
         {
-            body.x = f64::NAN;
+            broken.2(&mut body);
         }
     }
 
@@ -758,8 +759,8 @@ mod tests {
             for frame in 0..15 {
                 step.add_systems(blow.in_set(AfterFrame(frame)));
             }
-            if let Some((row, at)) = self.broken {
-                world.insert_resource(Broken(row, at));
+            if let Some(broken) = self.broken {
+                world.insert_resource(broken);
                 step.add_systems(break_one.in_set(After(Phase::Act)));
             }
         }
@@ -788,27 +789,40 @@ mod tests {
     }
 
     #[test]
-    fn numbers_that_are_not_finite_stop_their_own_instance_only() {
-        let (mut whole, mut expected) = batch(Weather { wind: 0.0, broken: None });
-        // Row 3 of the second instance of nine rows.
-        let (mut env, mut out) = batch(Weather { wind: 0.0, broken: Some((9 + 3, 2)) });
-        for step in 1..=4 {
-            let actions = [1_u16; 3];
-            whole.step(Actions::Discrete(&actions), expected.outbox()).unwrap();
-            env.step(Actions::Discrete(&actions), out.outbox()).unwrap();
-            if step == 2 {
-                assert_eq!(out.ends, [End::Running, End::Truncated, End::Running]);
-                assert_eq!(out.rewards[1].to_bits(), 0.0_f32.to_bits());
-                let last = env.describe_last(1).unwrap();
-                let why = last["quarantined"].as_str().unwrap();
-                assert!(why.starts_with("vehicle 3 has a position"), "{why}");
+    fn numbers_that_cannot_be_stop_their_own_instance_only() {
+        let finite = "vehicle 3 has a position, heading or speed that is not a finite number";
+        let lost = "vehicle 3 is more than 1000 m from every lane";
+        let cases: [(fn(&mut Body), &str); 7] = [
+            (|body| body.x = f64::NAN, finite),
+            (|body| body.y = f64::INFINITY, finite),
+            (|body| body.heading = f64::NAN, finite),
+            (|body| body.speed = f64::NEG_INFINITY, finite),
+            (|body| body.y = 2e3, lost),
+            (|body| body.x = -1e300, lost),
+            (|body| (body.x, body.y) = (1e9, -1e9), lost),
+        ];
+        for (breaks, message) in cases {
+            let (mut whole, mut expected) = batch(Weather { wind: 0.0, broken: None });
+            // Row 3 of the second instance of nine rows.
+            let broken = Some(Broken(9 + 3, 2, breaks));
+            let (mut env, mut out) = batch(Weather { wind: 0.0, broken });
+            for step in 1..=4 {
+                let actions = [1_u16; 3];
+                whole.step(Actions::Discrete(&actions), expected.outbox()).unwrap();
+                env.step(Actions::Discrete(&actions), out.outbox()).unwrap();
+                if step == 2 {
+                    assert_eq!(out.ends, [End::Running, End::Truncated, End::Running], "{message}");
+                    assert_eq!(out.rewards[1].to_bits(), 0.0_f32.to_bits());
+                    assert_eq!(env.describe_last(1).unwrap()["quarantined"], message);
+                }
+                let size = out.observations.len() / 3;
+                for lane in [0, 2] {
+                    let part = lane * size..(lane + 1) * size;
+                    assert_eq!(out.observations[part.clone()], expected.observations[part]);
+                }
+                let seen = out.observations.iter().chain(&out.last_observations);
+                assert!(seen.chain(&out.rewards).all(|value| value.is_finite()), "{message}");
             }
-            let size = out.observations.len() / 3;
-            for lane in [0, 2] {
-                let part = lane * size..(lane + 1) * size;
-                assert_eq!(out.observations[part.clone()], expected.observations[part]);
-            }
-            assert!(out.observations.iter().chain(&out.last_observations).all(|v| v.is_finite()));
         }
     }
 
