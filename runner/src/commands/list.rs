@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use gambol_envs::registry::Registry;
-use gambol_solvers::game::catalogue;
+use gambol_solvers::game::{catalogue, sequential};
 use serde_json::{Value, json};
 
 use super::{Failure, print};
@@ -135,6 +135,9 @@ impl List {
         if wanted(What::Games) {
             let games = catalogue::GAMES.iter();
             lists.push(("games", games.map(game).collect::<Result<_, _>>()?));
+            let games = sequential::GAMES.iter();
+            let items = games.map(|entry| Item::new(entry.name, entry.about)).collect();
+            lists.push(("sequential games", items));
         }
         // Without being asked for, scenarios are only listed where there are some.
         if self.what == Some(What::Scenarios) || (self.what.is_none() && self.scenarios.is_dir()) {

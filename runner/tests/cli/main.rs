@@ -90,6 +90,13 @@ fn shortened(path: &Path) -> Plan {
     match plan.run {
         Some(Run::Evaluate(_)) => read(&["run.episodes=1"]),
         Some(Run::Train(_)) => read(&["run.steps=1", "run.evaluate.episodes=1"]),
+        Some(Run::Psro(psro)) if psro.game.is_none() => read(&[
+            "run.responses.steps=64",
+            "run.iterations=1",
+            "run.evaluate=4",
+            "run.sampling.first=2",
+        ]),
+        Some(Run::Psro(_)) => read(&["run.iterations=1"]),
         _ => plan,
     }
 }
@@ -99,7 +106,7 @@ fn every_scenario_of_the_assets_plays() {
     let mut played = 0;
     for file in scenarios() {
         let plan = shortened(Path::new(&file));
-        if matches!(plan.run, Some(Run::Evaluate(_) | Run::Train(_))) {
+        if matches!(plan.run, Some(Run::Evaluate(_) | Run::Train(_) | Run::Psro(_))) {
             let mut record = Record::digest_only();
             let outcome = drivers::run(&plan, &mut record).unwrap();
             assert!(outcome.complete, "{file}");

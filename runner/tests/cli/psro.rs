@@ -157,3 +157,46 @@ fn learned_populations_do_not_depend_on_threads_or_kills() {
     let output = gambol(&["cross", text(&folder.join("nothing"))]);
     assert_eq!(output.status.code(), Some(2), "{}", message(&output));
 }
+
+#[test]
+fn sequential_games_are_solved_and_listed() {
+    let output = gambol(&[
+        "solve",
+        "kuhn_poker",
+        "--solver",
+        "cfr-plus",
+        "--param",
+        "iterations=2000",
+        "--json",
+    ]);
+    assert!(output.status.success(), "{}", message(&output));
+    let answer = json(&output);
+    let equilibrium = &answer["equilibria"][0];
+    let regret: f64 =
+        equilibrium["regret"].as_array().unwrap().iter().filter_map(Value::as_f64).sum();
+    assert!(regret < 1e-3, "{regret}");
+    assert_eq!(equilibrium["strategies"][1].as_array().unwrap().len(), 6);
+    assert_eq!(answer["iterations"], 2000);
+    let output = gambol(&["solve", "kuhn_poker", "--solver", "cfr", "--param", "tolerance=0.05"]);
+    let told = String::from_utf8(output.stdout.clone()).unwrap();
+    assert!(told.contains("converged") && told.contains("player 1: payoff"), "{told}");
+    for (arguments, expected) in [
+        (vec!["solve", "kuhn_poker", "--solver", "lemke-howson"], "is a sequential game"),
+        (
+            vec!["solve", "stag_hunt", "--solver", "cfr"],
+            "solves sequential games, which are kuhn_poker",
+        ),
+        (
+            vec!["solve", "kuhn_poker", "--solver", "cfr", "--param", "rounds=3"],
+            "cfr has iterations",
+        ),
+        (vec!["solve", "kuhn_poker", "--solver", "cfr", "--gamma", "1"], "of no use to cfr"),
+    ] {
+        let output = gambol(&arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(message(&output).contains(expected), "{}", message(&output));
+    }
+    let listed = gambol(&["list", "games"]);
+    let listed = String::from_utf8(listed.stdout.clone()).unwrap();
+    assert!(listed.contains("leduc_poker_ranks"), "{listed}");
+}

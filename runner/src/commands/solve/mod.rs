@@ -12,9 +12,11 @@ use crate::scenario::edit::Setting;
 use crate::table::{Table, mix, one_line, short};
 use crate::{games, solvers};
 
+mod tree;
+
 #[derive(Debug, Args)]
 pub(super) struct Solve {
-    /// A game: an .nfg file, or a name of the catalogue (`gambol list games`)
+    /// A game: an .nfg file, or a name of the catalogue, sequential ones (with cfr, cfr-plus) included (`gambol list games`)
     #[arg(value_name = "GAME.nfg", required_unless_present = "list")]
     game: Option<String>,
     /// The solver, one of those that --list names
@@ -87,6 +89,10 @@ impl Solve {
     pub(super) fn work(self) -> Result<(), Failure> {
         if self.list {
             return self.list();
+        }
+        if let Some(asked) = tree::asked(&self) {
+            let (entry, variant) = asked?;
+            return tree::work(&self, entry, variant);
         }
         let config = self.config()?;
         let info = config.solver().info();
