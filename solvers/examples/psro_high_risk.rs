@@ -89,12 +89,8 @@ fn main() -> Result<(), Box<dyn Error>> {
          Means over games, players and opponents with 95 % intervals (normal, over games).\n"
     );
     for size in [5, 10] {
-        let generator = Generator::HighRisk {
-            actions: vec![size; 2],
-            loss: 10.0,
-            tempting: 0.2,
-            bonus: 0.5,
-        };
+        let generator =
+            Generator::HighRisk { actions: vec![size; 2], loss: 10.0, tempting: 0.2, bonus: 0.5 };
         let methods = methods();
         let found: Result<Vec<_>, String> = (0..games)
             .into_par_iter()

@@ -5,6 +5,7 @@
 
 mod command;
 mod high_risk;
+mod psro;
 mod results;
 mod run;
 mod setup;

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::{
     command::{Command, cargo, program, root},
-    high_risk, setup,
+    high_risk, psro, setup,
 };
 
 pub(crate) const COMMAND: Command = Command {
@@ -194,6 +194,19 @@ fn run(args: &[String]) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let names: Vec<_> = STUDIES.iter().map(|study| study.name).chain(["high-risk"]).collect();
+    let names: Vec<_> = names.into_iter().chain(psro::STUDIES.iter().map(|s| s.name)).collect();
+    let populations = match args {
+        [name] => psro::STUDIES.iter().find(|study| study.name == name),
+        _ => None,
+    };
+    if let Some(study) = populations {
+        if let Some(status) = setup::ensure()? {
+            return Ok(status);
+        }
+        let gambol = built(study.name)?;
+        psro::write(study, &gambol, &target().join("results"))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let study = match args {
         [name] => STUDIES.iter().find(|study| study.name == name),
         _ => None,
@@ -204,15 +217,7 @@ fn run(args: &[String]) -> Result<ExitCode> {
     if let Some(status) = setup::ensure()? {
         return Ok(status);
     }
-    let built =
-        cargo().args(["build", "--package", "gambol-runner", "--bin", "gambol"]).status()?;
-    if !built.success() {
-        bail!("`gambol` does not build");
-    }
-    // A copy, so that a later build changes no study that is under way.
-    let gambol = target().join("results").join(format!("gambol-{}", study.name));
-    fs::create_dir_all(target().join("results"))?;
-    fs::copy(target().join("debug/gambol"), &gambol)?;
+    let gambol = built(study.name)?;
     let mut trained = Vec::new();
     for scenario in study.scenarios {
         let seeds = study.seeds.iter().map(|&seed| train(&gambol, scenario, seed));
@@ -226,6 +231,19 @@ fn run(args: &[String]) -> Result<ExitCode> {
     fs::write(path.with_extension("json"), text + "\n")?;
     println!("{}", path.with_extension("md").display());
     Ok(ExitCode::SUCCESS)
+}
+
+/// The binary, as a copy, so that a later build changes no study that is under way.
+fn built(study: &str) -> Result<std::path::PathBuf> {
+    let built =
+        cargo().args(["build", "--package", "gambol-runner", "--bin", "gambol"]).status()?;
+    if !built.success() {
+        bail!("`gambol` does not build");
+    }
+    let gambol = target().join("results").join(format!("gambol-{study}"));
+    fs::create_dir_all(target().join("results"))?;
+    fs::copy(target().join("debug/gambol"), &gambol)?;
+    Ok(gambol)
 }
 
 fn read_json(path: &Path) -> Result<Value> {

@@ -39,7 +39,7 @@ pub use fictitious::{FictitiousPlay, Played, fictitious_play};
 pub use respond::{
     ACTIVE_SET_ACTIONS, FrontierPoint, Method, Response, best_response, min_variance,
 };
-pub use solver::{Rae, Variance};
+pub use solver::{Rae, Start, Variance, critical_gamma, welfare_best};
 pub use views::Views;
 
 use crate::solution::{Profile, SolveError};

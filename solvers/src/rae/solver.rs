@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::enumerate::{Enumeration, Equilibrium, enumerate};
 use super::newton::polish;
 use super::{FictitiousPlay, RiskAversion, Tremble, Views, fictitious_play};
+use ndarray::Dimension;
+
 use crate::game::NormalForm;
 use crate::solution::{
     Parameter, Profile, Risk, Solution, Solutions, SolveError, SolveOptions, Solver, SolverInfo,
@@ -13,7 +15,7 @@ use crate::solution::{
 
 /// Risk-Averse Equilibria.
 ///
-/// One answer: smooth fictitious play from even mixing, then Newton's method on the supports it
+/// One answer: smooth fictitious play from even mixing (or from where `start` says), then Newton's method on the supports it
 /// ends with; what has the smaller RAE gap is returned, whatever it is.
 /// All answers: [`enumerate()`], for small games; `Stop::Stalled` says that the list need not be
 /// complete.
@@ -36,8 +38,89 @@ pub struct Rae {
     pub symmetric: bool,
     /// What counts as risk in an empirical game.
     pub variance: Variance,
+    /// Where fictitious play starts.
+    pub start: Start,
     /// In an empirical game: take off the variance that the payoffs' errors pretend.
     pub correct: bool,
+}
+
+/// Where fictitious play starts, which decides among several equilibria.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Start {
+    /// Every action equally often.
+    #[default]
+    Even,
+    /// The pure profile with the largest sum of payoffs, the first of equals: what is best for all
+    /// together stays if it is an equilibrium.
+    Welfare,
+}
+
+impl Start {
+    fn profile(self, game: &NormalForm) -> Profile {
+        match self {
+            Self::Even => Profile::uniform(game.shape()),
+            Self::Welfare => Profile::pure(game.shape(), &welfare_best(game)),
+        }
+    }
+}
+
+/// The pure profile with the largest sum of payoffs, the first of equals in row-major order.
+pub fn welfare_best(game: &NormalForm) -> Vec<usize> {
+    let mut best = (f64::NEG_INFINITY, vec![0; game.players()]);
+    for (index, _) in game.payoff_tensor(0).indexed_iter() {
+        let view = index.as_array_view();
+        let profile = view.as_slice().unwrap_or_default();
+        let sum: f64 = (0..game.players()).map(|p| game.payoff_tensor(p)[profile]).sum();
+        if sum > best.0 {
+            best = (sum, profile.to_vec());
+        }
+    }
+    best.1
+}
+
+/// For each player the largest `gamma` at which its part of a pure profile is still a best response
+/// to the others', who tremble: above it the profile is no Risk-Averse Equilibrium.
+///
+/// The objective's gradient at the pure strategy `h` is `mu_a - 2 gamma Sigma_ah`, so that `h` is
+/// best as long as `mu_h - mu_a >= 2 gamma (Sigma_hh - Sigma_ah)` for every `a`.
+/// Infinite where no `gamma` changes that, negative where the profile is no equilibrium at all.
+/// With [`Tremble::Floor`] the own strategy is taken at its largest share, for games of two actions
+/// a player as in the closed form.
+///
+/// # Errors
+///
+/// [`SolveError`] if the profile is not one of this game.
+pub fn critical_gamma(
+    game: &NormalForm,
+    profile: &[usize],
+    tremble: Tremble,
+) -> Result<Vec<f64>, SolveError> {
+    game.pure_payoffs(profile)?;
+    let floored = |mix: &Vec<f64>| -> Vec<f64> {
+        let floor = tremble.floor();
+        mix.iter().map(|share| floor + (1.0 - floor * mix.len() as f64) * share).collect()
+    };
+    let played = Profile::pure(game.shape(), profile);
+    let played = Profile::new(played.iter().map(floored).collect());
+    let views = Views::new(game);
+    (0..game.players())
+        .map(|player| {
+            let exposure = views.exposure(player, &played, tremble)?;
+            let own = profile[player];
+            let x = ndarray::ArrayView1::from(&played[player]);
+            let (mean, risk) = (exposure.mean(), exposure.covariance_times(x));
+            let mut critical = f64::INFINITY;
+            for a in (0..mean.len()).filter(|&a| a != own) {
+                let (better, riskier) = (mean[own] - mean[a], risk[own] - risk[a]);
+                if better < 0.0 {
+                    critical = f64::NEG_INFINITY;
+                } else if riskier > 0.0 {
+                    critical = critical.min(better / (2.0 * riskier));
+                }
+            }
+            Ok(critical)
+        })
+        .collect()
 }
 
 /// What counts as risk in an empirical game; in a game whose payoffs are known both are the same.
@@ -61,6 +144,7 @@ impl Default for Rae {
             tolerance: 1e-9,
             symmetric: false,
             variance: Variance::Strategic,
+            start: Start::Even,
             correct: true,
         }
     }
@@ -90,6 +174,10 @@ static INFO: SolverInfo = SolverInfo {
         Parameter {
             name: "variance",
             about: "Strategic, or Total to count the variance within cells of an empirical game too",
+        },
+        Parameter {
+            name: "start",
+            about: "where fictitious play starts: Even, or Welfare for the pure profile of the largest sum of payoffs",
         },
         Parameter {
             name: "correct",
@@ -140,7 +228,7 @@ impl Solver for Rae {
         }
         let parameters =
             FictitiousPlay { rounds: self.rounds, tolerance: self.tolerance, ..Default::default() };
-        let start = Profile::uniform(game.shape());
+        let start = self.start.profile(game);
         let played = fictitious_play(&views, &risk, start, parameters, options.streams)?;
         let rounds = u64::from(played.rounds);
         let mut best = Equilibrium { profile: played.profile, assessment: played.assessment };

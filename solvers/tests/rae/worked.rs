@@ -9,7 +9,8 @@ use gambol_solvers::game::catalogue;
 use gambol_solvers::play::Play;
 use gambol_solvers::rae::{
     Assessment, Enumeration, Equilibrium, Exposure, FictitiousPlay, Method, Rae, RiskAversion,
-    Tremble, Views, assess, best_response, enumerate, fictitious_play, min_variance,
+    Start, Tremble, Views, assess, best_response, critical_gamma, enumerate, fictitious_play,
+    min_variance,
 };
 use gambol_solvers::seed::Streams;
 use gambol_solvers::solution::{Profile, SolveError, SolveOptions, Solver, Stop};
@@ -630,4 +631,41 @@ fn the_solver_finds_certified_equilibria_in_every_catalogue_game() {
             assert!(*variance <= total + 1e-9 * scale * scale);
         }
     }
+}
+
+/// The largest gamma at which stag hunters stay: both columns of the table, and the tied game.
+#[test]
+fn conventions_are_lost_at_the_critical_gamma() {
+    let stag = catalogue::find("stag_hunt").unwrap().game().unwrap();
+    for (least, floor, opponent) in [
+        (0.01, 4.113_342, 4.082_492),
+        (0.02, 2.028_730, 1.998_299),
+        (0.05, 0.774_664, 0.745_614),
+        (0.10, 0.350_350, 0.324_074),
+        (0.20, 0.122_549, 0.104_167),
+    ] {
+        for (tremble, expected) in
+            [(Tremble::Floor(least), floor), (Tremble::Opponent(least), opponent)]
+        {
+            let found = critical_gamma(&stag, &[0, 0], tremble).unwrap();
+            assert!(
+                (found[0] - expected).abs() < 6e-7 && (found[1] - expected).abs() < 6e-7,
+                "{tremble:?}: {found:?}"
+            );
+            // Hunting hares is safe at any gamma, and one of each is no equilibrium.
+            assert_eq!(critical_gamma(&stag, &[1, 1], tremble).unwrap(), [f64::INFINITY; 2]);
+            assert!(critical_gamma(&stag, &[0, 1], tremble).unwrap()[0] < 0.0);
+        }
+        // Fictitious play from the best convention stays below it and leaves above it.
+        for (gamma, stays) in [(0.97 * opponent, true), (1.03 * opponent, false)] {
+            let (tremble, start) = (Tremble::Opponent(least), Start::Welfare);
+            let rae = Rae { gamma, tremble, start, ..Rae::default() };
+            let found = rae.solve(&stag, &SolveOptions::default()).unwrap().equilibria;
+            let share = found[0].profile[0][0];
+            assert!(if stays { share > 0.999 } else { share < 0.5 }, "{least} {gamma}: {share}");
+        }
+    }
+    let tied = catalogue::find("stag_hunt_tied").unwrap().game().unwrap();
+    let found = critical_gamma(&tied, &[0, 0], Tremble::Opponent(0.05)).unwrap();
+    assert!((found[0] - 2.368_421).abs() < 6e-7, "{found:?}");
 }

@@ -18,11 +18,13 @@
 use gambol_agents::learner::{Checkpoint, LearnError};
 use gambol_envs::seed::Streams;
 use gambol_solvers::SolverConfig;
+use gambol_solvers::game::NormalForm;
 use gambol_solvers::game::sequential::{self, OneMove};
 use gambol_solvers::psro::{
     BestResponse, Config, Event, Finish, Oracle, PayoffSource, Psro as Loop, Sampling, State,
     TabularQ, Target, TreeGame,
 };
+use gambol_solvers::rae::{critical_gamma, welfare_best};
 use gambol_solvers::tree::{InformationSet, Tree};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -107,9 +109,9 @@ pub struct Psro {
     /// One population for all players of a game, which must be symmetric, or for agents of the same role.
     #[serde(default)]
     pub shared: bool,
-    /// First policy of every population.
-    #[serde(default)]
-    pub first: First,
+    /// First policies of every population, at least one; `[Even]`.
+    #[serde(default = "even")]
+    pub first: Vec<First>,
     /// Steps of the loop (some episodes, a response, a meta-strategy) between checkpoints, at least 1. 16.
     #[serde(default = "sixteen")]
     pub checkpoint: u64,
@@ -126,6 +128,10 @@ fn thousand() -> u64 {
 
 fn exact() -> Sampling {
     Sampling::Exact
+}
+
+fn even() -> Vec<First> {
+    vec![First::Even]
 }
 
 fn sixteen() -> u64 {
@@ -233,6 +239,9 @@ impl Psro {
                 problems.push(("responses", why.to_owned()));
             }
         }
+        if self.first.is_empty() {
+            problems.push(("first", "none; give at least one, such as [Even]".to_owned()));
+        }
         if self.evaluate == 0 {
             problems.push(("evaluate", "0, it must be at least 1".to_owned()));
         }
@@ -275,7 +284,7 @@ impl Psro {
         let players = tree.players();
         let roles: Vec<usize> = (0..players).map(|p| if self.shared { 0 } else { p }).collect();
         let populations = if self.shared { 1 } else { players };
-        let first = |player: usize| match self.first {
+        let policy = |player: usize, first: First| match first {
             First::Even => Ok(tree.uniform(player)),
             First::Action(action) => {
                 let sets = tree.sets(player).iter();
@@ -284,8 +293,9 @@ impl Psro {
                 tree.pure(player, &actions).map_err(|error| DriverError::Solve(error.to_string()))
             }
         };
-        let first =
-            (0..populations).map(|p| Ok(vec![first(p)?])).collect::<Result<_, DriverError>>()?;
+        let first = (0..populations)
+            .map(|player| self.first.iter().map(|&first| policy(player, first)).collect())
+            .collect::<Result<_, DriverError>>()?;
         let measure = |state: &State<Vec<f64>>| {
             let meta = state.meta.as_ref()?;
             Some(game.gains(state.table.roles(), &state.populations, &report::joint(meta)))
@@ -350,11 +360,12 @@ impl Psro {
             );
             return Err(DriverError::Solve(why));
         }
-        let first = match self.first {
+        let policy = |first: &First| match *first {
             First::Even => Learned::Random,
             First::Action(action) => Learned::Constant(action),
         };
-        let first = vec![vec![first]; populations];
+        let first: Vec<Learned> = self.first.iter().map(policy).collect();
+        let first = vec![first; populations];
         let start = self.start(arena.name.clone(), roles, first);
         let mut driven = start.drive(plan, record, &world, &mut Learning(&world), &|_| None)?;
         if let Some(outcome) = driven.interrupted() {
@@ -501,11 +512,33 @@ impl<P> Driven<P> {
 }
 
 impl<P: Clone + PartialEq + Send + Sync> Driven<P> {
+    /// With `Rae`: the joint choice that is best for all together, and up to which gamma it is an equilibrium of the
+    /// empirical game.
+    fn convention(&self, game: &NormalForm) -> Result<Value, gambol_solvers::solution::SolveError> {
+        let Some(risk) = self.psro.config().risk(game.players()) else { return Ok(Value::Null) };
+        let best = welfare_best(game);
+        let critical = critical_gamma(game, &best, risk.tremble)?;
+        // JSON has no infinity: none for a choice that every gamma keeps, -1 for one that is no equilibrium.
+        let critical: Vec<f64> = critical.into_iter().map(|gamma| gamma.max(-1.0)).collect();
+        // The least share that any player gives it.
+        let played = self.psro.state.meta.as_ref().map(|meta| {
+            let shares = best.iter().zip(&meta.profile).map(|(&at, mix)| mix[at]);
+            shares.fold(1.0, f64::min)
+        });
+        Ok(json!({
+            "welfare_best": best,
+            "critical_gamma": critical,
+            "gamma": risk.gamma,
+            "share": played,
+        }))
+    }
+
     /// Writes the files and gives the results.
     pub(super) fn finish(self, record: &mut Record) -> Result<Outcome, DriverError> {
         let solve =
             |error: gambol_solvers::solution::SolveError| DriverError::Solve(error.to_string());
         let game = self.psro.game().map_err(solve)?;
+        let convention = self.convention(&game).map_err(solve)?;
         let mut lines = self.lines;
         report::fill_gains(&mut lines, &self.psro.state);
         let report = Report::new(&self.name, &game, &self.psro.state, &lines).map_err(solve)?;
@@ -532,6 +565,7 @@ impl<P: Clone + PartialEq + Send + Sync> Driven<P> {
             "nash_conv": last["nash_conv"],
             "payoffs": last["payoffs"],
             "performance": report.performance(),
+            "convention": convention,
             "evaluation": self.evaluation,
             "table": report.value(),
             "files": files,
