@@ -42,8 +42,9 @@ fn grown(game: &NormalForm, meta: SolverConfig, target: Target) -> Result<Vec<Ve
     let text = |error: &dyn Error| error.to_string();
     let tree = TreeGame::new(Tree::new(&OneMove(game)).map_err(|e| text(&e))?);
     let populations = (0..2).map(|player| vec![tree.tree().uniform(player)]).collect();
-    let (sampling, repeats) = (Sampling::Exact, None);
-    let config = Config { meta, target, sampling, iterations: 30, tolerance: 1e-6, repeats };
+    let (sampling, repeats, warmup) = (Sampling::Exact, None, 0);
+    let config =
+        Config { meta, target, sampling, iterations: 30, warmup, tolerance: 1e-6, repeats };
     let mut psro =
         Psro::new(config, vec![0, 1], populations, Streams::new(1)).map_err(|e| text(&e))?;
     psro.run(&tree, &mut BestResponse(&tree)).map_err(|e| text(&e))?;

@@ -44,6 +44,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         target: Target::Mixture,
         sampling,
         iterations: iterations.parse()?,
+        warmup: 0,
         tolerance: 1e-9,
         repeats: None,
     };

@@ -39,6 +39,7 @@ fn config(meta: SolverConfig, iterations: u32) -> Config {
         target: Target::Mixture,
         sampling: Sampling::Exact,
         iterations,
+        warmup: 0,
         tolerance: 1e-9,
         repeats: None,
     }
@@ -454,4 +455,28 @@ fn what_does_not_fit_is_refused() {
         let error = Psro::new(config(program(), 1), roles, populations, Streams::new(1));
         assert!(error.unwrap_err().to_string().contains("every player needs a population"));
     }
+}
+
+/// Two conventions, of which each is found only in answer to a policy that plays it.
+#[test]
+fn a_warm_up_finds_every_convention() {
+    let game = named("coordination_3x3");
+    let tree = normal(&game);
+    let rounds = |warmup| {
+        // Populations of the first player's even play alone would never leave what they meet first.
+        let config = Config { warmup, ..config(SolverConfig::Last(Last {}), warmup + 1) };
+        let first = vec![
+            vec![tree.tree().pure(0, &[0]).unwrap(), tree.tree().pure(0, &[2]).unwrap()],
+            vec![tree.tree().pure(1, &[1]).unwrap()],
+        ];
+        let mut psro = Psro::new(config, vec![0, 1], first, Streams::new(1)).unwrap();
+        psro.run(&tree, &mut BestResponse(&tree)).unwrap();
+        let mut found: Vec<usize> = actions(&psro, 1);
+        found.sort_unstable();
+        found.dedup();
+        (found, psro.state.rounds[0].gains.len())
+    };
+    // One response of the first player to action 1, one of the second to each of actions 0 and 2.
+    assert_eq!(rounds(1), (vec![0, 1, 2], 3));
+    assert_eq!(rounds(0), (vec![1, 2], 2));
 }

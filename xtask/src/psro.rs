@@ -21,7 +21,7 @@ pub(crate) struct Study {
     scenario: &'static str,
     /// A label, and what is set in the scenario.
     methods: &'static [(&'static str, &'static [&'static str])],
-    seeds: &'static [u64],
+    pub(crate) seeds: &'static [u64],
     /// Episodes of every pair of methods and seed.
     episodes: &'static str,
     /// Tallies to be added up and shown per thousand episodes; with an empty beginning, each by itself and per episode.
@@ -75,6 +75,7 @@ pub(crate) const STUDIES: &[Study] = &[
         about: "\
 Monster-Hunt on 3x3 cells with one apple, 20 steps, tabular Q-learning; both agents share one population, which begins with one who wanders at random and one who stays.
 Whoever stays is visited by the monster, so that responses to it learn to hunt; responses to one who wanders learn to pick apples.
+Two iterations of warm-up make a response to each policy alone, so that both conventions are there to be chosen from.
 *together* counts monsters hunted by both, *betrayed* agents left alone with it, *safe* apples eaten, each over an episode.
 `rae` believes the other to play every policy with at least 0.02 and starts from the joint choice that is best for both together; theory says that this choice is left above the critical gamma of the empirical game, `(mu_h - mu_a) / (2 (Sigma_hh - Sigma_ah))` at its least.
 ",
@@ -106,10 +107,9 @@ fn read(path: &Path) -> Result<Value> {
 }
 
 /// Runs the study with this `gambol`, keeping runs in `folder`, and writes its page and its numbers.
-pub(crate) fn write(study: &Study, gambol: &Path, folder: &Path) -> Result<()> {
+pub(crate) fn write(study: &Study, seeds: &[u64], gambol: &Path, folder: &Path) -> Result<()> {
     let scenario = root().join("assets/scenarios").join(study.scenario).with_extension("ron");
-    let jobs: Vec<(usize, u64)> = study
-        .seeds
+    let jobs: Vec<(usize, u64)> = seeds
         .iter()
         .flat_map(|&seed| (0..study.methods.len()).map(move |method| (method, seed)))
         .collect();
@@ -132,7 +132,7 @@ pub(crate) fn write(study: &Study, gambol: &Path, folder: &Path) -> Result<()> {
         Ok(())
     })?;
     let mut pairs = Vec::new();
-    for &seed in study.seeds {
+    for &seed in seeds {
         let output = program(&gambol.to_string_lossy())
             .arg("cross")
             .args((0..study.methods.len()).map(|method| dir((method, seed))))
@@ -150,7 +150,7 @@ pub(crate) fn write(study: &Study, gambol: &Path, folder: &Path) -> Result<()> {
         jobs.iter().map(|&job| read(&dir(job).join("results.json"))).collect::<Result<_>>()?;
     let manifest = read(&dir(jobs[0]).join("manifest.json"))?;
     let path = root().join("docs/results").join(study.name);
-    fs::write(path.with_extension("md"), markdown(study, &pairs, &results, &manifest))?;
+    fs::write(path.with_extension("md"), markdown(study, seeds, &pairs, &results, &manifest))?;
     let kept: Vec<Value> = jobs
         .iter()
         .zip(&results)
@@ -246,7 +246,13 @@ fn columns<'a>(study: &'a Study, pair: &'a Value) -> Vec<Column<'a>> {
     columns
 }
 
-fn markdown(study: &Study, pairs: &[Vec<Value>], results: &[Value], manifest: &Value) -> String {
+fn markdown(
+    study: &Study,
+    seeds: &[u64],
+    pairs: &[Vec<Value>],
+    results: &[Value],
+    manifest: &Value,
+) -> String {
     let methods = study.methods.len();
     let columns = columns(study, &pairs[0][0]);
     let heads: Vec<&str> = columns.iter().map(|(head, _)| head.as_str()).collect();
@@ -255,7 +261,7 @@ fn markdown(study: &Study, pairs: &[Vec<Value>], results: &[Value], manifest: &V
         study.title,
         study.name,
         study.scenario,
-        study.seeds,
+        seeds,
         study.episodes,
         manifest["build"]["commit"].as_str().unwrap_or("of this commit"),
         study.about
@@ -322,7 +328,7 @@ fn markdown(study: &Study, pairs: &[Vec<Value>], results: &[Value], manifest: &V
             all += 1;
             agree += usize::from(predicted == found);
             let word = |stays: bool| if stays { "stays" } else { "leaves" };
-            let (label, seed) = (study.methods[place % methods].0, study.seeds[place / methods]);
+            let (label, seed) = (study.methods[place % methods].0, seeds[place / methods]);
             text.push_str(&format!(
                 "| {label} | {seed} | {gamma} | {critical:.4} | {} | {} ({share:.3}) |\n",
                 word(predicted),

@@ -21,7 +21,7 @@ use crate::{
 
 pub(crate) const COMMAND: Command = Command {
     name: "results",
-    usage: "results STUDY",
+    usage: "results STUDY [SEED..]",
     about: "run a study on all its seeds and write docs/results",
     run,
 };
@@ -195,16 +195,20 @@ fn run(args: &[String]) -> Result<ExitCode> {
     }
     let names: Vec<_> = STUDIES.iter().map(|study| study.name).chain(["high-risk"]).collect();
     let names: Vec<_> = names.into_iter().chain(psro::STUDIES.iter().map(|s| s.name)).collect();
-    let populations = match args {
-        [name] => psro::STUDIES.iter().find(|study| study.name == name),
-        _ => None,
-    };
-    if let Some(study) = populations {
+    if let [name, seeds @ ..] = args
+        && let Some(study) = psro::STUDIES.iter().find(|study| study.name == name)
+    {
+        let seeds = match seeds {
+            [] => study.seeds.to_vec(),
+            seeds => {
+                seeds.iter().map(|seed| seed.parse()).collect::<Result<_, _>>().context("seeds")?
+            }
+        };
         if let Some(status) = setup::ensure()? {
             return Ok(status);
         }
         let gambol = built(study.name)?;
-        psro::write(study, &gambol, &target().join("results"))?;
+        psro::write(study, &seeds, &gambol, &target().join("results"))?;
         return Ok(ExitCode::SUCCESS);
     }
     let study = match args {
@@ -234,7 +238,7 @@ fn run(args: &[String]) -> Result<ExitCode> {
 }
 
 /// The binary, as a copy, so that a later build changes no study that is under way.
-fn built(study: &str) -> Result<std::path::PathBuf> {
+fn built(study: &str) -> Result<PathBuf> {
     let built =
         cargo().args(["build", "--package", "gambol-runner", "--bin", "gambol"]).status()?;
     if !built.success() {

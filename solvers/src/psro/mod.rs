@@ -139,6 +139,11 @@ pub struct Config {
     pub sampling: Sampling,
     /// Iterations at most.
     pub iterations: u32,
+    /// So many iterations at the beginning play all policies evenly and make a response for each of
+    /// the others' choices alone ([`Target::Each`]), whatever the meta-solver and the target: the
+    /// meta-solver then has several conventions to choose from.
+    #[serde(default)]
+    pub warmup: u32,
     /// A response that gains no more than this, in payoff, is not added; when none is, the run is
     /// over. Learned responses, whose gain is not known, are always added.
     #[serde(default = "tolerance")]
@@ -154,6 +159,15 @@ fn tolerance() -> f64 {
 }
 
 impl Config {
+    /// What is solved with, and whom responses are made for, in an iteration.
+    fn rules(&self, iteration: u32) -> (SolverConfig, Target) {
+        if iteration < self.warmup {
+            (SolverConfig::Uniform(crate::meta::Uniform {}), Target::Each)
+        } else {
+            (self.meta.clone(), self.target)
+        }
+    }
+
     fn repeats(&self) -> bool {
         let counts = matches!(self.meta, SolverConfig::Uniform(_) | SolverConfig::Last(_));
         self.repeats.unwrap_or(counts)
@@ -593,9 +607,10 @@ impl<P: Clone + PartialEq + Send + Sync> Psro<P> {
     fn solve(&mut self) -> Result<Event, PsroError> {
         let game = self.game()?;
         let options = SolveOptions { streams: self.streams, all: false };
-        let solutions = self.config.meta.solver().solve(&game, &options)?;
+        let (meta, _) = self.config.rules(self.state.iteration);
+        let solutions = meta.solver().solve(&game, &options)?;
         let Some(solution) = solutions.equilibria.into_iter().next() else {
-            let name = self.config.meta.solver().info().name;
+            let name = meta.solver().info().name;
             return Err(PsroError::Misfit(format!("{name} found nothing to be played")));
         };
         let mut meta = Meta {
@@ -654,7 +669,8 @@ impl<P: Clone + PartialEq + Send + Sync> Psro<P> {
         let meta = self.state.meta.as_ref();
         let meta = meta.ok_or_else(|| PsroError::Misfit("no meta-strategy yet".to_owned()))?;
         let roles = self.state.table.roles();
-        Ok(target::jobs(self.config.target, roles, &game, meta, risk.as_ref())?)
+        let (_, target) = self.config.rules(self.state.iteration);
+        Ok(target::jobs(target, roles, &game, meta, risk.as_ref())?)
     }
 
     fn respond<O: Oracle<P> + ?Sized>(&mut self, oracle: &mut O) -> Result<Event, PsroError> {

@@ -19,6 +19,9 @@ pub enum Target {
     /// does not lose to: where it gets at least the players' average
     /// (`PSRO_rN`, Balduzzi and others 2019).
     Rectified,
+    /// One response for every joint choice of the others that is played, against that alone
+    /// (`exhaustive` in OpenSpiel).
+    Each,
     /// One response for every policy that is recommended, against what the others play then
     /// (JPSRO(CE)).
     Recommendation,
@@ -77,6 +80,7 @@ pub(super) fn jobs(
                 let baseline = meta.payoffs[player];
                 vec![(weights, baseline)]
             }
+            Target::Each => each(game, &views, meta, player)?,
             Target::Rectified => rectified(game, &views, meta, player)?,
             Target::Recommendation => recommendations(game, &views, meta, player)?,
             Target::RiskAverse => {
@@ -181,6 +185,24 @@ fn rectified(
         targets.push((kept, baseline));
     }
     Ok(targets)
+}
+
+fn each(
+    game: &NormalForm,
+    views: &Views,
+    meta: &Meta,
+    player: usize,
+) -> Result<Targets, SolveError> {
+    let weights = others(meta, game, player)?;
+    let payoffs = views.payoffs(player);
+    let alone = |(k, _): (usize, &f64)| {
+        let mut one = vec![0.0; weights.len()];
+        one[k] = 1.0;
+        let own = payoffs.column(k).to_vec();
+        let baseline = own.iter().zip(&meta.profile[player]).map(|(u, x)| u * x).sum();
+        (one, baseline)
+    };
+    Ok(weights.iter().enumerate().filter(|(_, weight)| **weight > NOTHING).map(alone).collect())
 }
 
 fn recommendations(

@@ -100,6 +100,10 @@ pub struct Psro {
     pub sampling: Sampling,
     /// Iterations at most.
     pub iterations: u32,
+    /// So many iterations at the beginning play all policies evenly and make a response for each of the others' choices
+    /// alone, so that the meta-solver has several conventions to choose from. 0.
+    #[serde(default)]
+    pub warmup: u32,
     /// Gain of a response, in payoff, that is too small to be added. 1e-9.
     #[serde(default = "tolerance")]
     pub tolerance: f64,
@@ -183,6 +187,7 @@ impl Psro {
             target: self.target,
             sampling: self.sampling,
             iterations: self.iterations,
+            warmup: self.warmup,
             tolerance: self.tolerance,
             repeats: self.repeats,
         }
