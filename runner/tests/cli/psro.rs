@@ -200,3 +200,82 @@ fn sequential_games_are_solved_and_listed() {
     let listed = String::from_utf8(listed.stdout.clone()).unwrap();
     assert!(listed.contains("leduc_poker_ranks"), "{listed}");
 }
+
+/// Runs a scenario's text; its results and the lines of its iterations.
+fn run_text(folder: &str, scenario: &str, sets: &[&str]) -> (Value, Vec<Value>) {
+    let folder = crate::folder(folder);
+    let file = folder.join("s.ron");
+    fs::write(&file, scenario).unwrap();
+    let out = folder.join("run");
+    let output = gambol(&arguments(&file, sets, "2", &out));
+    assert!(output.status.success(), "{}", message(&output));
+    let lines = fs::read_to_string(out.join("rounds.jsonl")).unwrap();
+    let lines = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    (json(&output)["results"].clone(), lines)
+}
+
+/// The trace of the sheet, with Q-learning in the place of exact responses.
+#[test]
+fn learned_responses_to_reweighted_opponents_grow_hawk_3_as_exact_ones_do() {
+    let (results, lines) = run_text(
+        "psro-hawk-learned",
+        r#"(
+            version: 1,
+            seed: 5,
+            env: Matrix(game: Catalogue("hawk_3"), rounds: 1),
+            agent: TabularQ(rate: 1.0, visits: 0.8),
+            batch: (envs: 16),
+            run: Psro(
+                meta: Rae(gamma: 0.25, tolerance: 1e-12),
+                target: RiskAverse,
+                responses: Learn(steps: 20000, greedy: true),
+                sampling: Episodes(first: 8),
+                first: [Action(2)],
+                iterations: 2,
+                evaluate: 20000,
+            ),
+        )"#,
+        &[],
+    );
+    // Safe alone; aggressive joins; moderate joins: payoffs of constant policies have no noise.
+    let payoff = |line: &Value| line["payoffs"][0].as_f64().unwrap();
+    for (line, expected) in lines.iter().zip([0.8, 0.930_263, 1.833_281]) {
+        assert!((payoff(line) - expected).abs() < 2e-5, "{line}");
+    }
+    for (found, expected) in
+        lines[2]["meta"][0].as_array().unwrap().iter().zip([0.0, 0.182_603, 0.817_397])
+    {
+        assert!((found.as_f64().unwrap() - expected).abs() < 2e-6, "{found}");
+    }
+    // Episodes of the mixtures: means and total variance are those of the sheet.
+    let own = &results["evaluation"]["players"][0];
+    let half = own["interval_95"][1].as_f64().unwrap() - own["mean"].as_f64().unwrap();
+    assert!((own["mean"].as_f64().unwrap() - 1.833_281).abs() < 2.0 * half, "{own}");
+    assert!((own["variance"].as_f64().unwrap() - 1.999_874).abs() < 0.1, "{own}");
+    let crash = results["evaluation"]["tallies"].as_object().unwrap().iter().next().unwrap().1;
+    assert!((crash["mean"].as_f64().unwrap() - 0.033_344).abs() < 0.005, "{crash}");
+}
+
+/// One who varies and pays 1 on average, and one who is sure of 0.8, against an opponent who plays evenly.
+#[test]
+fn the_variance_of_episodes_is_learned_from() {
+    let scenario = "(
+        version: 1,
+        seed: 6,
+        env: Matrix(game: Bimatrix(row: [[3, -1], [0.8, 0.8]], column: [[0, 0], [0, 0]]), rounds: 1),
+        agent: TabularQ(rate: 1.0, visits: 0.8),
+        batch: (envs: 16),
+        run: Psro(
+            meta: Last(),
+            responses: Learn(steps: 40000, greedy: true),
+            sampling: Episodes(first: 4000),
+            iterations: 1,
+        ),
+    )";
+    for (variance, expected) in [("0.0", 0.1), ("0.5", -0.1)] {
+        let set = format!("run.responses.variance={variance}");
+        let (_, lines) = run_text(&format!("psro-variance-{variance}"), scenario, &[&set]);
+        let gain = lines[0]["response_gains"][0].as_f64().unwrap();
+        assert!((gain - expected).abs() < 0.09, "variance {variance}: {gain}");
+    }
+}
