@@ -49,13 +49,15 @@ fn folder(name: &str) -> PathBuf {
     folder
 }
 
-/// Learners that are there only with libtorch, as scenario files are named after them.
-const LIBTORCH: [&str; 7] = ["iql", "vdn", "qmix", "ia2c", "maa2c", "ippo", "mappo"];
+/// Learners that are there only with libtorch, as scenarios write them.
+const LIBTORCH: [&str; 8] = ["Iql", "Vdn", "Qmix", "Ia2c", "Maa2c", "Ippo", "Mappo", "Sac"];
 
 /// The scenarios of the assets that this build can plan: without libtorch there is little to learn with.
 fn scenarios() -> Vec<String> {
-    let learns =
-        |file: &String| LIBTORCH.iter().any(|learner| file.ends_with(&format!("-{learner}.ron")));
+    let learns = |file: &String| {
+        let text = std::fs::read_to_string(file).unwrap();
+        LIBTORCH.iter().any(|learner| text.contains(&format!(": {learner}(")))
+    };
     let folder = root().join("assets/scenarios");
     let mut files: Vec<_> = std::fs::read_dir(folder)
         .unwrap()
