@@ -118,6 +118,9 @@ fn divisor(one: usize, other: usize) -> usize {
 }
 
 /// The learner with its whole state.
+///
+/// When a member fails to learn, that member is as it was before; those that learned before it in the same call have
+/// learned, for learners need not be able to go back.
 pub(super) struct MansaLearner {
     steps: usize,
     cost: f32,

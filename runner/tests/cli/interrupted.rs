@@ -132,7 +132,7 @@ fn iql_killed_and_resumed_has_the_digest_of_an_uninterrupted_run() {
     assert!(output.status.success(), "{}", message(&output));
 }
 
-/// The last three remember in the middle of episodes, where they are stopped.
+/// All but the first remember in the middle of episodes, where they are stopped.
 #[cfg(all(unix, feature = "torch"))]
 #[test]
 fn training_told_to_stop_keeps_what_was_done_and_goes_on() {
@@ -142,6 +142,8 @@ fn training_told_to_stop_keeps_what_was_done_and_goes_on() {
         ("iql", RECURRENT),
         ("qmix", RECURRENT),
         ("mappo", RECURRENT),
+        ("mansa-iql-qmix", "agent.budget=(calls: 7)"),
+        ("mansa-ippo-mappo", "agent.independent.network=(hidden: [16, 16], recurrent: true)"),
     ] {
         let folder = folder(&format!("stopped-{learner}-{}", set.len()));
         let scenario =
