@@ -170,6 +170,7 @@ fn a_budget_is_spent_where_the_exact_solver_spends_it() {
 }
 
 /// Where a policy calls, by state.
+#[cfg(feature = "torch")]
 fn region(policy: &mut dyn Policy, states: usize) -> Vec<bool> {
     (0..states)
         .map(|state| {
