@@ -31,6 +31,7 @@ impl Activation {
 }
 
 /// `sums + x weights`, written out so that it is two vector operations in every profile.
+#[expect(clippy::inline_always, reason = "a call would cost more than the sums")]
 #[inline(always)]
 fn add_scaled(s: [f32; LANES], x: f32, w: &[f32; LANES]) -> [f32; LANES] {
     [

@@ -6,6 +6,7 @@ use gambol_agents::advantage::Estimator;
 use gambol_agents::learner::{LearnError, Learner};
 use gambol_agents::network::{NetworkConfig, Sharing};
 use gambol_agents::options::{Masks, RewardUse, TimeLimit};
+use gambol_agents::policy::ActionBuffer;
 use gambol_agents::schedule::Epsilon;
 use gambol_agents::torch::{
     ActorCritic, Ia2c, Ippo, Iql, Maa2c, Mappo, MixerConfig, QLearning, Qmix, Sac, Target,
@@ -169,6 +170,78 @@ fn the_same_seed_gives_the_same_parameters_and_another_seed_others() {
         };
         assert_eq!(run(1), run(1), "{factory:?}");
         assert_ne!(run(1), run(2), "{factory:?}");
+    }
+}
+
+/// The team's reward is the sum of the agents', and masks that are ignored change nothing.
+#[test]
+fn fact_57_the_common_reward_is_the_sum_and_masks_may_be_ignored() {
+    let with = |reward, masks| -> [Box<dyn AgentFactory>; 2] {
+        let values = QLearning { reward, masks, ..quick() };
+        let policy = ActorCritic { reward, masks, rollout: 8, ..ActorCritic::default() };
+        [
+            Box::new(Iql { learning: values, ..Iql::default() }),
+            Box::new(Ippo { learning: policy, ..Ippo::default() }),
+        ]
+    };
+    let teams = with(RewardUse::Team, Masks::Ignore);
+    for (team, own) in teams.iter().zip(with(RewardUse::Individual, Masks::Ignore)) {
+        let mut session = Session::new(&**team, TASK, 3, 8);
+        let mut other = Session::new(&*own, TASK, 3, 8).learner;
+        let mut masked = 0;
+        for number in 0..10 {
+            session.collect();
+            let mut rollout = session.rollout.clone();
+            // Rewards of the environment's own are rare, and here differ between the agents.
+            let rewards = rollout.rewards.iter_mut().enumerate();
+            rewards.for_each(|(at, reward)| *reward = ((at + number) % 5) as f32);
+            session.learner.learn(&rollout).unwrap();
+            for team in rollout.rewards.chunks_exact_mut(2) {
+                team.fill(team[0] + team[1]);
+            }
+            // Each action alone is allowed, or none is.
+            rollout.masks.iter_mut().for_each(|open| *open = !*open);
+            rollout.last_masks.fill(false);
+            other.learn(&rollout).unwrap();
+            let ActionBuffer::Discrete(actions) = &session.rollout.actions else { panic!() };
+            let taken = actions.iter().enumerate();
+            masked += taken
+                .filter(|&(row, &action)| !session.rollout.masks[row * 6 + usize::from(action)])
+                .count();
+            session.rollout.carry_on();
+        }
+        assert_eq!(parameters(&*session.learner), parameters(&*other), "{team:?}");
+        assert!(masked > 100, "actions are taken whatever the mask: {masked}");
+    }
+}
+
+/// On a machine with CUDA every learner goes there, and finds what it finds on the CPU.
+#[test]
+#[expect(clippy::print_stderr, reason = "to say that nothing was tested")]
+fn learners_train_on_cuda_as_on_the_cpu() {
+    if !gambol_agents::torch::build_info().cuda {
+        eprintln!("skipped: libtorch sees no CUDA device here");
+        return;
+    }
+    let config = Foraging::task(TASK, Mode::Clean);
+    for factory in learners() {
+        let mut session = Session::new(&*factory, TASK, 3, 8);
+        let built = common::build_on(Device::Cuda(0), &*factory, &config, 3, 8);
+        let Ok(Agent::Learner(mut other)) = built else { panic!("{factory:?}") };
+        for _ in 0..8 {
+            other.remember(&session.learner.memory());
+            session.collect();
+            session.learner.learn(&session.rollout).unwrap();
+            other.learn(&session.rollout).unwrap();
+            session.rollout.carry_on();
+        }
+        let (one, other) = (session.learner.parameters().unwrap(), other.parameters().unwrap());
+        for (name, saved) in &one.tensors {
+            let [one, other] = [&one, &other].map(|all| all.f32(name, &saved.shape).unwrap());
+            for (one, other) in one.iter().zip(other) {
+                assert!((one - other).abs() < 1e-2, "{name}: {one}, {other}, {factory:?}");
+            }
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use tch::{Kind, TchError, Tensor, no_grad};
 
 use super::layers::Window;
 use super::learner::{Core, State, Trained};
-use super::parameters::{Adam, Layout, first_parameters, shrink_head};
+use super::parameters::{Layout, first_parameters, shrink_head};
 use super::{LearnerPlan, Target, device, download, saved_actor, upload, upload_indices};
 use crate::advantage::Estimator;
 use crate::choice::Choice;
@@ -284,7 +284,7 @@ impl PolicyLearner {
         shrink_head(form, &mut flat);
         let actor = Actor::new(form.clone(), spec, plan.masked(), choice(&learning, false))?;
         flat.extend(first_parameters(critic, &mut streams.at(Purpose::Init, 1, 0)));
-        let (rate, clip, with_target) = (learning.rate, learning.clip, learning.target.is_some());
+        let (descent, with_target) = ((learning.rate, learning.clip), learning.target.is_some());
         let core = Self {
             critic: plan.critic,
             passes: plan.passes,
@@ -299,8 +299,7 @@ impl PolicyLearner {
             forms,
             learning,
         };
-        let adam = |online: &Tensor| Adam::new(online, rate, clip, 1e-8);
-        Trained::agent(core, actor, &flat, with_target, adam, device)
+        Trained::agent(core, actor, &flat, with_target, descent, device)
     }
 
     /// `[agents, rows, width]`: `part(row, agent)` for each, with the agent's number behind it where the networks are
@@ -340,9 +339,8 @@ impl PolicyLearner {
     }
 
     /// The critic's values of rows, `[agents, rows]`, by these parameters.
-    fn values(&self, parameters: &Tensor, seen: &Tensor) -> Result<Vec<f32>, TchError> {
-        let tensors = self.layout.split(parameters)?;
-        download(&self.layout.network(1, &tensors).forward(seen)?)
+    fn values(&self, tensors: &[Tensor], seen: &Tensor) -> Result<Vec<f32>, TchError> {
+        download(&self.layout.network(1, tensors).forward(seen)?)
     }
 
     fn data(
@@ -380,8 +378,8 @@ impl PolicyLearner {
             })?,
         };
         let (own, following) = no_grad(|| -> Result<_, TchError> {
-            let own = self.values(&state.online, &seen)?;
-            let following = state.target.as_ref().map(|target| self.values(target, &seen));
+            let own = self.values(&state.online.parts, &seen)?;
+            let following = state.target.as_ref().map(|target| self.values(&target.parts, &seen));
             Ok((own, following.transpose()?))
         })?;
         let following = following.as_ref().unwrap_or(&own);
@@ -463,8 +461,7 @@ impl PolicyLearner {
             )?,
         };
         data.before = no_grad(|| {
-            let tensors = self.layout.split(&state.online)?;
-            let all = self.log_probabilities(&tensors, &data)?;
+            let all = self.log_probabilities(&state.online.parts, &data)?;
             all.f_gather(-1, &data.taken, false)?.f_squeeze_dim(-1)
         })?;
         Ok(data)
@@ -481,9 +478,8 @@ impl PolicyLearner {
         logits.f_log_softmax(-1, Kind::Float)
     }
 
-    fn loss(&self, online: &Tensor, data: &Data) -> Result<Loss, TchError> {
-        let tensors = self.layout.split(online)?;
-        let all = self.log_probabilities(&tensors, data)?;
+    fn loss(&self, tensors: &[Tensor], data: &Data) -> Result<Loss, TchError> {
+        let all = self.log_probabilities(tensors, data)?;
         let log = all.f_gather(-1, &data.taken, false)?.f_squeeze_dim(-1)?;
         let gain = match self.passes.ratio {
             Some(share) => {
@@ -499,7 +495,7 @@ impl PolicyLearner {
         let entropy =
             surprise.f_sum_dim_intlist(&[-1_i64][..], false, Kind::Float)?.f_mean(Kind::Float)?;
         let entropy = entropy.f_neg()?;
-        let values = self.layout.network(1, &tensors).forward(&data.seen)?.f_squeeze_dim(-1)?;
+        let values = self.layout.network(1, tensors).forward(&data.seen)?.f_squeeze_dim(-1)?;
         let value = values.f_sub(&data.returns)?.f_square()?.f_mean(Kind::Float)?;
         let whole = policy
             .f_add(&value.f_mul_scalar(self.learning.value_weight)?)?
@@ -544,6 +540,10 @@ impl Core for PolicyLearner {
         self.learning.rollout
     }
 
+    fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
     fn networks(&self) -> Vec<(String, &Form)> {
         ["agent", "critic"].map(str::to_owned).into_iter().zip(&self.forms).collect()
     }
@@ -581,7 +581,7 @@ impl Core for PolicyLearner {
             self.learning.rate * self.learning.decay.at(state.steps, self.total_steps);
         let (mut last, mut norms, first) = (None, 0.0, state.updates);
         let mut step = |state: &mut State, data: &Data| -> Result<(), LearnError> {
-            let loss = self.loss(&state.online, data)?;
+            let loss = self.loss(&state.online.parts, data)?;
             let (_, norm) = state.descend(&loss.whole, self.learning.target)?;
             norms += norm;
             last = Some(loss);

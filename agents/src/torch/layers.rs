@@ -176,7 +176,7 @@ mod tests {
     use super::*;
     use crate::network::Network;
     use crate::torch::download;
-    use crate::torch::parameters::{Layout, first_parameters, leaf};
+    use crate::torch::parameters::{Layout, Parameters, first_parameters};
 
     /// The largest difference that the two forward passes may show; they sum in different orders.
     const CLOSE: f32 = 1e-5;
@@ -223,7 +223,7 @@ mod tests {
             let mut own = vec![0.0; rows * outputs];
             network.forward(&x, &mut own).unwrap();
             let layout = Layout::new(vec![form]);
-            let tensors = layout.split(&leaf(&flat, tch::Device::Cpu).unwrap()).unwrap();
+            let tensors = Parameters::new(&layout, &flat, true, tch::Device::Cpu).unwrap().parts;
             // Row `i` belongs to set `i % sets`; libtorch takes the sets one after the other.
             let shape = [(rows / sets) as i64, sets as i64, widths[0] as i64];
             let sorted = Tensor::from_slice(&x).view(shape).transpose(0, 1).contiguous();
@@ -274,7 +274,7 @@ mod tests {
                 network.step(x, &mut memory, y).unwrap();
             }
             let layout = Layout::new(vec![form.clone()]);
-            let tensors = layout.split(&leaf(&flat, tch::Device::Cpu).unwrap()).unwrap();
+            let tensors = Parameters::new(&layout, &flat, true, tch::Device::Cpu).unwrap().parts;
             let window =
                 Window::new(&form, agents, LANES, &started, &start, tch::Device::Cpu).unwrap();
             let shape = [(STEPS * LANES) as i64, agents as i64, inputs as i64];
@@ -333,22 +333,30 @@ mod tests {
             let shape = [agents as i64, (STEPS * LANES) as i64, 4];
             let x = Tensor::from_slice(&x).view(shape).to_kind(Kind::Double);
             let layout = Layout::new(vec![form]);
-            let loss = |flat: &Tensor| {
-                let tensors = layout.split(flat).unwrap();
-                let (y, _) = layout.network(0, &tensors).unroll(&x, &window).unwrap();
+            let loss = |tensors: &[Tensor]| {
+                let (y, _) = layout.network(0, tensors).unroll(&x, &window).unwrap();
                 y.square().mean(Kind::Double)
             };
-            let flat = Tensor::from_slice(&flat).to_kind(Kind::Double).set_requires_grad(true);
-            let found = Tensor::run_backward(&[loss(&flat)], &[&flat], false, false);
+            let parts = Parameters::new(&layout, &flat, true, tch::Device::Cpu).unwrap().parts;
+            let double =
+                |part: &Tensor| part.detach().to_kind(Kind::Double).set_requires_grad(true);
+            let parts: Vec<Tensor> = parts.iter().map(double).collect();
+            let found = Tensor::run_backward(&[loss(&parts)], &parts, false, false);
             let mut largest: f64 = 0.0;
-            for at in 0..flat.numel() as i64 {
-                let shift = Tensor::zeros_like(&flat.detach());
-                let _ = shift.get(at).fill_(1e-5);
-                let (up, down) = (loss(&(flat.detach() + &shift)), loss(&(flat.detach() - shift)));
-                let expected = (up - down).double_value(&[]) / 2e-5;
-                let found = found[0].double_value(&[at]);
-                assert!((found - expected).abs() < 1e-8, "{at}: {found}, {expected}");
-                largest = largest.max(found.abs());
+            for (number, found) in found.iter().enumerate() {
+                for at in 0..found.numel() as i64 {
+                    let shifted = |shift: f64| {
+                        let mut parts: Vec<_> = parts.iter().map(Tensor::detach).collect();
+                        let part = parts[number].copy();
+                        let _ = part.view([-1]).get(at).g_add_scalar_(shift);
+                        parts[number] = part;
+                        loss(&parts).double_value(&[])
+                    };
+                    let expected = (shifted(1e-5) - shifted(-1e-5)) / 2e-5;
+                    let found = found.reshape([-1]).double_value(&[at]);
+                    assert!((found - expected).abs() < 1e-8, "{at}: {found}, {expected}");
+                    largest = largest.max(found.abs());
+                }
             }
             assert!(largest > 1e-2, "{largest}");
         }

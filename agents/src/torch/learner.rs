@@ -1,10 +1,10 @@
 //! What all learners on libtorch have in common: acting through the frozen network, checkpoints, and leaving everything
 //! as it was when an update fails. A learner is a [`Core`] in a [`Trained`].
 
-use tch::{Tensor, no_grad};
+use tch::Tensor;
 
-use super::parameters::{Adam, Target, copy, leaf};
-use super::{adopt, download, upload};
+use super::parameters::{Adam, Layout, Parameters, Target, copy};
+use super::{adopt, download};
 use crate::choice::Choice;
 use crate::frozen::Actor;
 use crate::learner::{Checkpoint, LearnError, Learner, Report};
@@ -17,10 +17,10 @@ use crate::{Agent, AgentError};
 /// What updates change.
 #[derive(Debug)]
 pub(super) struct State {
-    /// All parameters, flat.
-    pub(super) online: Tensor,
-    /// The parameters that targets are made of, where they differ.
-    pub(super) target: Option<Tensor>,
+    /// What is learned.
+    pub(super) online: Parameters,
+    /// What targets are made of, where it differs.
+    pub(super) target: Option<Parameters>,
     pub(super) adam: Adam,
     /// Figures of the rewards so far, for learners that standardise them.
     pub(super) rewards: Running,
@@ -39,23 +39,34 @@ impl State {
         let found = self.adam.step(&mut self.online, loss, self.updates)?;
         self.updates += 1;
         if let (Some(target), Some(how)) = (&mut self.target, follow) {
-            how.follow(target, &self.online, self.updates)?;
+            how.follow(&mut target.flat, &self.online.flat, self.updates)?;
         }
         Ok(found)
     }
 
-    /// A copy that shares nothing.
-    fn duplicate(&self) -> Result<Self, LearnError> {
-        let target = self.target.as_ref().map(copy).transpose()?;
-        let (online, adam) = (copy(&self.online)?, self.adam.duplicate()?);
+    /// What [`back`](Self::back) needs.
+    fn snapshot(&self) -> Result<Snapshot, LearnError> {
+        let target = self.target.as_ref().map(|target| copy(&target.flat)).transpose()?;
+        let (online, adam) = (copy(&self.online.flat)?, self.adam.duplicate()?);
         let Self { rewards, steps, updates, .. } = *self;
-        Ok(Self { online, target, adam, rewards, steps, updates })
+        Ok(Snapshot { online, target, adam, rewards, steps, updates })
+    }
+
+    /// Goes back to a snapshot.
+    fn back(&mut self, before: Snapshot) -> Result<(), LearnError> {
+        self.online.assign(&before.online)?;
+        if let (Some(target), Some(before)) = (&mut self.target, &before.target) {
+            target.assign(before)?;
+        }
+        (self.adam, self.rewards) = (before.adam, before.rewards);
+        (self.steps, self.updates) = (before.steps, before.updates);
+        Ok(())
     }
 
     fn save(&self, checkpoint: &mut Checkpoint) -> Result<(), LearnError> {
         let target = self.target.as_ref().map(|target| ("target", target));
         for (name, tensor) in std::iter::once(("online", &self.online)).chain(target) {
-            let values = download(tensor)?;
+            let values = download(&tensor.flat)?;
             checkpoint.put_f32(name, &[values.len()], values);
         }
         self.adam.save("adam", checkpoint)?;
@@ -65,13 +76,13 @@ impl State {
         Ok(())
     }
 
-    fn load(&self, checkpoint: &Checkpoint) -> Result<Self, LearnError> {
-        let (size, device) = (self.online.numel(), self.online.device());
-        let online = leaf(checkpoint.f32("online", &[size])?, device)?;
-        let target = match self.target {
-            Some(_) => Some(upload(checkpoint.f32("target", &[size])?, &[size as i64], device)?),
-            None => None,
+    fn load(&self, layout: &Layout, checkpoint: &Checkpoint) -> Result<Self, LearnError> {
+        let (size, device) = (self.online.flat.numel(), self.online.flat.device());
+        let read = |name: &str, trained: bool| -> Result<Parameters, LearnError> {
+            Ok(Parameters::new(layout, checkpoint.f32(name, &[size])?, trained, device)?)
         };
+        let online = read("online", true)?;
+        let target = self.target.as_ref().map(|_| read("target", false)).transpose()?;
         let adam = self.adam.load("adam", checkpoint)?;
         let rewards = Running::from_numbers(checkpoint.f64("rewards", &[3])?)
             .ok_or_else(|| LearnError::Checkpoint("`rewards` must have three entries".into()))?;
@@ -83,12 +94,25 @@ impl State {
     }
 }
 
+/// What a [`State`] was before an update.
+struct Snapshot {
+    online: Tensor,
+    target: Option<Tensor>,
+    adam: Adam,
+    rewards: Running,
+    steps: u64,
+    updates: u64,
+}
+
 /// What one kind of learner does of its own.
 pub(super) trait Core: std::fmt::Debug + Send + 'static {
     /// Batch steps of one rollout.
     fn rollout_steps(&self) -> usize;
 
-    /// Names and forms of all networks, in the order of the flat parameters; the first one acts.
+    /// Where the networks lie in the flat parameters; the first one acts.
+    fn layout(&self) -> &Layout;
+
+    /// Names and forms of all networks, in that order.
     fn networks(&self) -> Vec<(String, &Form)>;
 
     /// Whether it learns from steps whose actions another policy chose.
@@ -134,15 +158,16 @@ impl<C: Core> Trained<C> {
         mut actor: Actor,
         flat: &[f32],
         with_target: bool,
-        adam: impl FnOnce(&Tensor) -> Result<Adam, tch::TchError>,
+        (rate, clip): (f64, Option<f64>),
         device: tch::Device,
     ) -> Result<Agent, AgentError> {
         let wrong = |error: LearnError| AgentError::new(error.to_string());
         actor.fill(&flat[..actor.form().size()]).map_err(wrong)?;
         let state = || -> Result<State, tch::TchError> {
-            let online = leaf(flat, device)?;
-            let target = with_target.then(|| copy(&online)).transpose()?;
-            let adam = adam(&online)?;
+            let parameters = |trained| Parameters::new(core.layout(), flat, trained, device);
+            let online = parameters(true)?;
+            let target = with_target.then(|| parameters(false)).transpose()?;
+            let adam = Adam::new(flat.len(), device, rate, clip, 1e-8)?;
             let rewards = Running::default();
             Ok(State { online, target, adam, rewards, steps: 0, updates: 0 })
         };
@@ -152,7 +177,7 @@ impl<C: Core> Trained<C> {
 
     /// Hands the parameters to the actor.
     fn refresh(&mut self) -> Result<(), LearnError> {
-        let acting = self.state.online.f_narrow(0, 0, self.actor.form().size() as i64)?;
+        let acting = self.state.online.flat.f_narrow(0, 0, self.actor.form().size() as i64)?;
         self.actor.fill(&download(&acting)?)?;
         self.actor.choice = self.core.choice(self.state.steps, false);
         Ok(())
@@ -190,11 +215,12 @@ impl<C: Core> Learner for Trained<C> {
 
     fn learn(&mut self, rollout: &Rollout) -> Result<Report, LearnError> {
         self.core.take(rollout, &self.memory, self.state.updates)?;
-        let before = self.state.duplicate()?;
+        let before = self.state.snapshot()?;
+        let updates = before.updates;
         self.state.steps += (rollout.steps * rollout.envs) as u64;
         match self.core.update(&mut self.state, rollout, &self.memory) {
             Ok(report) => {
-                if self.state.updates > before.updates {
+                if self.state.updates > updates {
                     self.refresh()?;
                 }
                 self.actor.choice = self.core.choice(self.state.steps, false);
@@ -202,10 +228,7 @@ impl<C: Core> Learner for Trained<C> {
                 Ok(report)
             }
             Err(error) => {
-                // The leaf stays, for its gradient is asked for.
-                no_grad(|| self.state.online.f_copy_(&before.online))?;
-                let online = self.state.online.shallow_clone();
-                self.state = State { online, ..before };
+                self.state.back(before)?;
                 Err(error)
             }
         }
@@ -223,7 +246,7 @@ impl<C: Core> Learner for Trained<C> {
     }
 
     fn load(&mut self, checkpoint: &Checkpoint) -> Result<(), LearnError> {
-        let state = self.state.load(checkpoint)?;
+        let state = self.state.load(self.core.layout(), checkpoint)?;
         self.core.load(checkpoint)?;
         self.state = state;
         self.refresh()
@@ -234,13 +257,13 @@ impl<C: Core> Learner for Trained<C> {
     }
 
     fn adopt(&mut self, parameters: &Checkpoint) -> Result<(), LearnError> {
-        adopt(&mut self.state.online, self.actor.form(), parameters)?;
+        adopt(&mut self.state.online.flat, self.actor.form(), parameters)?;
         self.refresh()
     }
 
     fn parameters(&self) -> Result<Checkpoint, LearnError> {
         let mut checkpoint = Checkpoint::default();
-        let flat = download(&self.state.online)?;
+        let flat = download(&self.state.online.flat)?;
         let mut rest = &flat[..];
         for (name, form) in self.core.networks() {
             let (own, others) = rest.split_at(form.size());

@@ -1,7 +1,7 @@
 //! All parameters of a learner as one flat tensor, and Adam on it.
 //!
 //! One tensor means one call for each step of the optimiser, for the gradient's norm, for a target copy and for a
-//! checkpoint, however many layers there are; the layers are views into it.
+//! checkpoint, however many layers there are; the layers are views into it, made once.
 
 use gambol_envs::seed::unit_f64;
 use rand_chacha::ChaCha8Rng;
@@ -61,10 +61,10 @@ impl Target {
     ) -> Result<(), TchError> {
         match self {
             Self::Hard(every) if updates.is_multiple_of(every) => {
-                no_grad(|| target.f_copy_(&online.f_detach()?))
+                no_grad(|| target.f_copy_(online))
             }
             Self::Hard(_) => Ok(()),
-            Self::Soft(share) => no_grad(|| target.f_lerp_(&online.f_detach()?, share)).map(drop),
+            Self::Soft(share) => no_grad(|| target.f_lerp_(online, share)).map(drop),
         }
     }
 }
@@ -93,16 +93,53 @@ impl Layout {
         Self { forms, sizes, shapes, ranges }
     }
 
-    /// Views of all tensors. Its gradient is one concatenation.
-    pub(crate) fn split(&self, flat: &Tensor) -> Result<Vec<Tensor>, TchError> {
-        let parts = flat.f_split_with_sizes(&self.sizes[..], 0)?;
-        parts.iter().zip(&self.shapes).map(|(part, shape)| part.f_view(&shape[..])).collect()
-    }
-
-    /// One network's part of what [`split`](Self::split) gave.
+    /// One network's part of what [`Parameters::parts`] holds.
     pub(crate) fn network<'a>(&'a self, number: usize, tensors: &'a [Tensor]) -> Layers<'a> {
         let (from, to) = self.ranges[number];
         Layers { form: &self.forms[number], tensors: &tensors[from..to] }
+    }
+}
+
+/// All parameters of a learner.
+#[derive(Debug)]
+pub(crate) struct Parameters {
+    /// All numbers in a row.
+    pub(crate) flat: Tensor,
+    /// The tensors of a [`Layout`], each a leaf that shares its numbers with `flat`.
+    pub(crate) parts: Vec<Tensor>,
+}
+
+impl Parameters {
+    /// These numbers as the tensors of a layout; `trained` where gradients will be asked for.
+    pub(crate) fn new(
+        layout: &Layout,
+        values: &[f32],
+        trained: bool,
+        device: tch::Device,
+    ) -> Result<Self, TchError> {
+        let flat = upload(values, &[values.len() as i64], device)?.f_to_kind(Kind::Float)?;
+        let mut at = 0;
+        let mut part = |(size, shape): (&i64, &Vec<i64>)| -> Result<Tensor, TchError> {
+            let part = flat.f_narrow(0, at, *size)?.f_view(&shape[..])?.f_detach()?;
+            at += size;
+            part.f_set_requires_grad(trained)
+        };
+        let parts = layout.sizes.iter().zip(&layout.shapes);
+        let parts = parts.map(&mut part).collect::<Result<_, _>>()?;
+        Ok(Self { flat, parts })
+    }
+
+    /// Takes other numbers, in place.
+    pub(crate) fn assign(&mut self, flat: &Tensor) -> Result<(), TchError> {
+        no_grad(|| self.flat.f_copy_(flat))
+    }
+
+    /// The gradient of `loss`, flat.
+    fn gradient(&self, loss: &Tensor) -> Result<Tensor, TchError> {
+        let parts: Vec<&Tensor> = self.parts.iter().collect();
+        let gradients = Tensor::f_run_backward(&[loss], &parts, false, false)?;
+        let flat = gradients.iter().map(|part| part.f_reshape([-1]));
+        Tensor::f_cat(&flat.collect::<Result<Vec<_>, _>>()?, 0)
     }
 }
 
@@ -123,12 +160,13 @@ const BETA_2: f64 = 0.999;
 
 impl Adam {
     pub(crate) fn new(
-        flat: &Tensor,
+        size: usize,
+        device: tch::Device,
         rate: f64,
         clip: Option<f64>,
         epsilon: f64,
     ) -> Result<Self, TchError> {
-        let zero = || flat.f_detach()?.f_zeros_like();
+        let zero = || Tensor::f_zeros([size as i64], (Kind::Float, device));
         Ok(Self { rate, clip, epsilon, mean: zero()?, square: zero()?, steps: 0 })
     }
 
@@ -138,12 +176,11 @@ impl Adam {
     /// [`LearnError::NotFinite`] before anything is changed.
     pub(crate) fn step(
         &mut self,
-        flat: &mut Tensor,
+        parameters: &mut Parameters,
         loss: &Tensor,
         update: u64,
     ) -> Result<(f64, f64), LearnError> {
-        let gradient = Tensor::f_run_backward(&[loss], &[&*flat], false, false)?;
-        let gradient = &gradient[0];
+        let gradient = parameters.gradient(loss)?;
         let value = loss.f_double_value(&[])?;
         let norm = gradient.f_norm()?.f_double_value(&[])?;
         for (what, value) in [("the loss", value), ("the gradient's norm", norm)] {
@@ -165,7 +202,7 @@ impl Adam {
             let _ = below.f_add_scalar_(self.epsilon)?;
             let mut change = self.mean.f_div(&below)?;
             let _ = change.f_mul_scalar_(self.rate / power(BETA_1))?;
-            let _ = flat.f_sub_(&change)?;
+            let _ = parameters.flat.f_sub_(&change)?;
             Ok(())
         })?;
         Ok((value, norm))
@@ -207,23 +244,31 @@ impl Adam {
     }
 }
 
-/// A copy that shares nothing and has no gradient.
+/// A copy that shares nothing.
 pub(crate) fn copy(tensor: &Tensor) -> Result<Tensor, TchError> {
-    let source = tensor.f_detach()?;
-    let mut fresh = source.f_zeros_like()?;
-    fresh.f_copy_(&source)?;
+    let mut fresh = tensor.f_empty_like()?;
+    fresh.f_copy_(tensor)?;
     Ok(fresh)
-}
-
-/// A flat leaf whose gradient is asked for.
-pub(crate) fn leaf(values: &[f32], device: tch::Device) -> Result<Tensor, TchError> {
-    let tensor = upload(values, &[values.len() as i64], device)?.f_to_kind(Kind::Float)?;
-    tensor.f_set_requires_grad(true)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Two rows of numbers for a loss of one's own.
+    fn parameters(values: &[f32]) -> Parameters {
+        let layout = Layout {
+            forms: Vec::new(),
+            sizes: vec![1, values.len() as i64 - 1],
+            shapes: vec![vec![1], vec![1, values.len() as i64 - 1]],
+            ranges: Vec::new(),
+        };
+        Parameters::new(&layout, values, true, tch::Device::Cpu).unwrap()
+    }
+
+    fn row(parameters: &Parameters) -> Tensor {
+        Tensor::cat(&[parameters.parts[0].shallow_clone(), parameters.parts[1].view([-1])], 0)
+    }
 
     /// Kingma and Ba (2015), algorithm 1, number by number in double precision, after the gradient's norm was cut as
     /// `PyTorch`'s `clip_grad_norm_` does.
@@ -252,16 +297,16 @@ mod tests {
         let rates = [0.1, 0.1, 0.1, 0.05, 0.05, 0.02, 0.02, 0.02];
         for clip in [None, Some(10.0)] {
             let flat: Vec<f32> = start.iter().map(|&x| x as f32).collect();
-            let mut x = leaf(&flat, tch::Device::Cpu).unwrap();
+            let mut x = parameters(&flat);
             let target = Tensor::from_slice(&goal.map(|x| x as f32));
-            let mut adam = Adam::new(&x, rates[0], clip, 1e-8).unwrap();
+            let mut adam = Adam::new(4, tch::Device::Cpu, rates[0], clip, 1e-8).unwrap();
             for (update, &rate) in rates.iter().enumerate() {
                 adam.rate = rate;
-                let loss = (&x - &target).square().sum(Kind::Float);
+                let loss = (row(&x) - &target).square().sum(Kind::Float);
                 let (_, norm) = adam.step(&mut x, &loss, update as u64).unwrap();
                 assert!(norm > 20.0, "the cut at 10 is felt: {norm}");
             }
-            let found = download(&x).unwrap();
+            let found = download(&x.flat).unwrap();
             for (found, expected) in found.iter().zip(reference(&start, &goal, &rates, clip)) {
                 assert!((f64::from(*found) - expected).abs() < 2e-6, "{found}, {expected}");
             }
@@ -270,12 +315,12 @@ mod tests {
 
     #[test]
     fn a_loss_that_is_not_finite_changes_nothing() {
-        let mut x = leaf(&[1.0, 2.0], tch::Device::Cpu).unwrap();
-        let mut adam = Adam::new(&x, 0.1, None, 1e-8).unwrap();
-        let loss = (&x * f64::INFINITY).sum(Kind::Float);
+        let mut x = parameters(&[1.0, 2.0]);
+        let mut adam = Adam::new(2, tch::Device::Cpu, 0.1, None, 1e-8).unwrap();
+        let loss = (row(&x) * f64::INFINITY).sum(Kind::Float);
         let error = adam.step(&mut x, &loss, 7).unwrap_err().to_string();
         assert_eq!(error, "the loss is inf at update 7; the parameters were left as they were");
-        assert_eq!(download(&x).unwrap(), [1.0, 2.0]);
+        assert_eq!(download(&x.flat).unwrap(), [1.0, 2.0]);
         assert_eq!(adam.steps, 0);
     }
 }

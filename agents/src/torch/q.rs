@@ -8,7 +8,7 @@ use tch::{Kind, TchError, Tensor, no_grad};
 
 use super::layers::Window;
 use super::learner::{Core, State, Trained};
-use super::parameters::{Adam, Layout, first_parameters};
+use super::parameters::{Layout, first_parameters};
 use super::qmix::{Mixer, MixerConfig, NAMES};
 use super::{LearnerPlan, Target, device, saved_actor, upload, upload_indices};
 use crate::choice::Choice;
@@ -254,7 +254,7 @@ impl QLearner {
             flat.extend(mixer.first_parameters(streams));
             forms.extend_from_slice(mixer.forms());
         }
-        let (rate, clip) = (learning.rate, learning.clip);
+        let descent = (learning.rate, learning.clip);
         let core = Self {
             mixing: plan.mixing.clone(),
             mixer,
@@ -270,8 +270,7 @@ impl QLearner {
             batch: Batch::default(),
             learning,
         };
-        let adam = |online: &Tensor| Adam::new(online, rate, clip, 1e-8);
-        Trained::agent(core, actor, &flat, true, adam, device)
+        Trained::agent(core, actor, &flat, true, descent, device)
     }
 
     /// Draws the batch of the next update.
@@ -301,8 +300,8 @@ impl QLearner {
         }
     }
 
-    /// The loss of the drawn batch, and the mean value of what was done.
-    fn loss(&self, online: &Tensor, target: &Tensor) -> Result<(Tensor, Tensor), TchError> {
+    /// The loss of the drawn batch by these tensors, and the values of what was done.
+    fn loss(&self, online: &[Tensor], target: &[Tensor]) -> Result<(Tensor, Tensor), TchError> {
         let Self { batch, device, sizes, .. } = self;
         let (agents, size, actions) =
             (sizes.agents as i64, batch.rows as i64, sizes.actions as i64);
@@ -318,8 +317,7 @@ impl QLearner {
         let rewards =
             upload(&batch.rewards[..(learned * size) as usize], &[learned, size], *device)?;
         let follows = upload(&batch.follows, &[1, size], *device)?;
-        let tensors = self.layout.split(online)?;
-        let network = self.layout.network(0, &tensors);
+        let network = self.layout.network(0, online);
         let (values, memory) = network.unroll(&observations, &window)?;
         let goal = no_grad(|| -> Result<Tensor, TchError> {
             let allowed = |values: Tensor| -> Result<Tensor, TchError> {
@@ -330,30 +328,28 @@ impl QLearner {
                     Ok(values)
                 }
             };
-            let tensors = self.layout.split(target)?;
-            let network_then = self.layout.network(0, &tensors);
+            let network_then = self.layout.network(0, target);
             let remembered = if window.remembers() {
                 network_then.unroll(&observations, &window)?.1
             } else {
                 None
             };
-            let target = network_then.after(&next_observations, remembered.as_ref())?;
+            let then = network_then.after(&next_observations, remembered.as_ref())?;
             let next = if self.learning.double {
                 let online = network.after(&next_observations, memory.as_ref())?;
                 let best = allowed(online)?.f_argmax(-1, true)?;
-                target.f_gather(-1, &best, false)?.f_squeeze_dim(-1)?
+                then.f_gather(-1, &best, false)?.f_squeeze_dim(-1)?
             } else {
-                allowed(target)?.f_amax(-1, false)?
+                allowed(then)?.f_amax(-1, false)?
             };
-            let next = self.mix(&tensors, &next, &batch.next_state)?;
+            let next = self.mix(target, &next, &batch.next_state)?;
             let next = next.f_mul(&follows)?.f_mul_scalar(self.learning.gamma)?;
             rewards.f_add(&next)
         })?;
         let values = values.f_gather(-1, &taken, false)?.f_squeeze_dim(-1)?;
-        let values = self.mix(&tensors, &values, &batch.state)?;
+        let values = self.mix(online, &values, &batch.state)?;
         let loss = values.f_sub(&goal)?.f_square()?.f_mean(Kind::Float)?;
-        let mean = values.f_detach()?.f_mean(Kind::Float)?;
-        Ok((loss, mean))
+        Ok((loss, values.f_detach()?))
     }
 
     /// `[agents, batch]` values of the agents to what is learned, `[agents, batch]` or `[1, batch]`.
@@ -383,6 +379,10 @@ impl QLearner {
 impl Core for QLearner {
     fn rollout_steps(&self) -> usize {
         self.learning.rollout
+    }
+
+    fn layout(&self) -> &Layout {
+        &self.layout
     }
 
     fn networks(&self) -> Vec<(String, &Form)> {
@@ -416,18 +416,18 @@ impl Core for QLearner {
         while state.updates < due {
             self.draw(state);
             let target = state.target.as_ref().unwrap_or(&state.online);
-            let (loss, mean) = self.loss(&state.online, target)?;
+            let (loss, done) = self.loss(&state.online.parts, &target.parts)?;
             let (loss, norm) = state.descend(&loss, Some(self.learning.target))?;
             loss_sum += loss;
             norm_sum += norm;
-            last = Some(mean);
+            last = Some(done);
         }
         let mut values = vec![("epsilon", self.learning.epsilon.at(state.steps))];
-        if let Some(mean) = last {
+        if let Some(done) = last {
             let count = (state.updates - first) as f64;
             values.push(("loss", loss_sum / count));
             values.push(("gradient_norm", norm_sum / count));
-            values.push(("mean_value", mean.f_double_value(&[])?));
+            values.push(("mean_value", done.f_mean(Kind::Float)?.f_double_value(&[])?));
         }
         values.push(("updates", state.updates as f64));
         Ok(Report::of(values))

@@ -4,7 +4,7 @@
 use gambol_envs::registry::Registered;
 use gambol_envs::seed::{Purpose, Streams, unit_f64};
 use serde::{Deserialize, Serialize};
-use tch::{TchError, Tensor};
+use tch::{Kind, TchError, Tensor};
 
 use super::parameters::{Layout, first_parameters, shrink_head};
 use super::q::{Mixing, Plan, QLearning};
@@ -159,22 +159,21 @@ impl Mixer {
         values: &Tensor,
         state: &Tensor,
     ) -> Result<Tensor, TchError> {
-        let (agents, embed) = (self.agents, self.embed);
         let of = |number: usize| layout.network(1 + number, tensors).forward(state);
-        let first = of(0)?.f_abs()?.f_view(&[-1, agents, embed][..])?;
-        let bias = of(1)?.f_view(&[-1, 1, embed][..])?;
-        let second = of(2)?.f_abs()?.f_view(&[-1, embed, 1][..])?;
-        let value = of(3)?.f_view(&[-1, 1, 1][..])?;
-        let values = values.f_transpose(0, 1)?.f_unsqueeze(1)?;
-        let hidden = bias.f_baddbmm(&values, &first, 1.0, 1.0)?.f_elu()?;
-        value.f_baddbmm(&hidden, &second, 1.0, 1.0)?.f_view(&[1, -1][..])
+        let first = of(0)?.f_abs()?.f_view(&[-1, self.agents, self.embed][..])?;
+        let (bias, second, value) = (of(1)?, of(2)?.f_abs()?, of(3)?);
+        // Products of numbers and sums: products of many small matrices are several times slower.
+        let sum = |all: Tensor, dim: i64| all.f_sum_dim_intlist(&[dim][..], false, Kind::Float);
+        let values = values.f_transpose(0, 1)?.f_unsqueeze(-1)?;
+        let hidden = sum(first.f_mul(&values)?, 1)?.f_add(&bias)?.f_elu()?;
+        sum(hidden.f_mul(&second)?, -1)?.f_add(&value.f_squeeze_dim(-1)?)?.f_unsqueeze(0)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::torch::parameters::leaf;
+    use crate::torch::parameters::Parameters;
 
     const AGENTS: usize = 3;
     const STATE: usize = 5;
@@ -189,7 +188,7 @@ mod tests {
         let forms: Vec<Form> = std::iter::once(&front).chain(mixer.forms()).cloned().collect();
         let flat = [vec![0.0; 2], mixer.first_parameters(Streams::new(8))].concat();
         let layout = Layout::new(forms);
-        let tensors = layout.split(&leaf(&flat, tch::Device::Cpu).unwrap()).unwrap();
+        let tensors = Parameters::new(&layout, &flat, true, tch::Device::Cpu).unwrap().parts;
         let states = Tensor::from_slice(states).view([BATCH as i64, -1]);
         mixer.forward(&layout, &tensors, &values.transpose(0, 1), &states).unwrap()
     }
@@ -231,7 +230,7 @@ mod tests {
             }
             // The derivative itself.
             let values = rows(&q[..BATCH * AGENTS]).set_requires_grad(true);
-            let sum = team(start, &values, &states).sum(tch::Kind::Float);
+            let sum = team(start, &values, &states).sum(Kind::Float);
             let gradient = Tensor::run_backward(&[sum], &[&values], false, false);
             assert!(gradient[0].min().double_value(&[]) >= 0.0);
             assert!(gradient[0].max().double_value(&[]) > 0.0);
@@ -243,9 +242,9 @@ mod tests {
     fn the_first_team_value_is_near_the_sum_and_not_far_above_every_return() {
         let states = numbers(2, BATCH * STATE, 0.0, 8.0);
         let values = rows(&numbers(3, BATCH * AGENTS, -0.4, 0.4));
-        let mean = |start: Start| team(start, &values, &states).abs().mean(tch::Kind::Float);
+        let mean = |start: Start| team(start, &values, &states).abs().mean(Kind::Float);
         assert!(mean(Start::Drawn).double_value(&[]) > 5.0);
-        let sum = values.sum_dim_intlist(&[1_i64][..], false, tch::Kind::Float);
+        let sum = values.sum_dim_intlist(&[1_i64][..], false, Kind::Float);
         let off = (team(Start::Sum, &values, &states).view([-1]) - sum).abs().max();
         assert!(off.double_value(&[]) < 0.5, "{off:?}");
     }

@@ -31,12 +31,23 @@ pub fn build(
     seed: u64,
     envs: usize,
 ) -> Result<Agent, AgentError> {
+    build_on(Device::Cpu, factory, env, seed, envs)
+}
+
+/// As [`build`], with its tensors there.
+pub fn build_on(
+    device: Device,
+    factory: &dyn AgentFactory,
+    env: &dyn EnvFactory,
+    seed: u64,
+    envs: usize,
+) -> Result<Agent, AgentError> {
     let files: BTreeMap<String, Checkpoint> = BTreeMap::new();
     factory.build(&Setting {
         spec: &env.spec().unwrap(),
         envs,
         streams: Streams::new(seed),
-        device: Device::Cpu,
+        device,
         total_steps: 0,
         files: &files,
     })
