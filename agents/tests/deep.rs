@@ -217,7 +217,6 @@ fn fact_57_the_common_reward_is_the_sum_and_masks_may_be_ignored() {
 
 /// On a machine with CUDA every learner goes there, and finds what it finds on the CPU.
 #[test]
-#[expect(clippy::print_stderr, reason = "to say that nothing was tested")]
 fn learners_train_on_cuda_as_on_the_cpu() {
     if !gambol_agents::torch::build_info().cuda {
         eprintln!("skipped: libtorch sees no CUDA device here");

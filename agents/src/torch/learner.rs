@@ -4,7 +4,7 @@
 use tch::Tensor;
 
 use super::parameters::{Adam, Layout, Parameters, Target, copy};
-use super::{adopt, download};
+use super::{adopt, download, pin_threads};
 use crate::choice::Choice;
 use crate::frozen::Actor;
 use crate::learner::{Checkpoint, LearnError, Learner, Report};
@@ -214,6 +214,8 @@ impl<C: Core> Learner for Trained<C> {
     }
 
     fn learn(&mut self, rollout: &Rollout) -> Result<Report, LearnError> {
+        // This thread need not be the one that built the learner.
+        pin_threads(1);
         self.core.take(rollout, &self.memory, self.state.updates)?;
         let before = self.state.snapshot()?;
         let updates = before.updates;

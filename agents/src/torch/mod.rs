@@ -8,6 +8,7 @@
 //!
 //! Acting goes through the frozen copy of the network ([`crate::frozen::Actor`]), never through libtorch.
 
+use std::cell::Cell;
 use std::sync::OnceLock;
 
 use gambol_envs::registry::{Entry, Registered};
@@ -148,14 +149,21 @@ pub struct TorchInfo {
 
 static THREADS: OnceLock<usize> = OnceLock::new();
 
+thread_local! {
+    static PINNED: Cell<bool> = const { Cell::new(false) };
+}
+
 /// Pins the number of intra-op threads for this process and returns it. The first call decides; without a call it is 1
 /// when the first learner is built.
+///
+/// libtorch's matrix products keep the number for each thread that calls them, and their bits depend on it: every
+/// thread that trains calls this, which costs nothing the second time.
 pub fn pin_threads(threads: usize) -> usize {
-    *THREADS.get_or_init(|| {
-        let threads = threads.clamp(1, 1024);
+    let threads = *THREADS.get_or_init(|| threads.clamp(1, 1024));
+    if !PINNED.replace(true) {
         tch::set_num_threads(threads as i32);
-        threads
-    })
+    }
+    threads
 }
 
 /// What decides libtorch's bits. Pins the number of threads to 1 if nobody has pinned it before.
