@@ -104,8 +104,7 @@ fn adopt(online: &mut Tensor, form: &Form, parameters: &Checkpoint) -> Result<()
     let (found, flat) = Form::read(parameters, "agent", form.activation)?;
     if found != *form {
         return Err(LearnError::Checkpoint(format!(
-            "the other learner's network has layers {:?} in {} sets, this one's {:?} in {}",
-            found.widths, found.sets, form.widths, form.sets
+            "the other learner's network has {found}, this one's {form}"
         )));
     }
     let size = flat.len() as i64;

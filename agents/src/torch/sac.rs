@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Kind, TchError, Tensor, no_grad};
 
 use super::learner::{Core, State, Trained};
-use super::parameters::{Adam, Layout, first_parameters, shrink_head};
+use super::parameters::{Layout, first_parameters, shrink_head};
 use super::{LearnerPlan, Planned, Target, device, download, saved_actor, upload, upload_indices};
 use crate::choice::Choice;
 use crate::frozen::Actor;
@@ -219,7 +219,7 @@ impl LearnerPlan for Plan<'_> {
         for critic in 1..=2 {
             flat.extend(first_parameters(&form, &mut streams.at(Purpose::Init, critic, 0)));
         }
-        let (rate, clip) = (config.rate, config.clip);
+        let descent = (config.rate, config.clip);
         let temperature = match config.temperature {
             Temperature::Fixed(value) => value,
             Temperature::Entropy { first, .. } => first,
@@ -238,8 +238,7 @@ impl LearnerPlan for Plan<'_> {
             batch: Batch::default(),
             config,
         };
-        let adam = |online: &Tensor| Adam::new(online, rate, clip, 1e-8);
-        Trained::agent(core, actor, &flat, true, adam, device)
+        Trained::agent(core, actor, &flat, true, descent, device)
     }
 
     fn frozen(
@@ -389,9 +388,8 @@ impl SoftLearner {
         while state.updates < due {
             self.draw(state.updates);
             let loss = {
-                let online = self.layout.split(&state.online)?;
-                let target = self.layout.split(state.target.as_ref().unwrap_or(&state.online))?;
-                self.loss(&online, &target)?
+                let target = state.target.as_ref().unwrap_or(&state.online);
+                self.loss(&state.online.parts, &target.parts)?
             };
             let (_, norm) = state.descend(&loss.whole, Some(self.config.target))?;
             let entropy = f64::from(download(&loss.entropy)?[0]);
@@ -416,6 +414,10 @@ impl SoftLearner {
 impl Core for SoftLearner {
     fn rollout_steps(&self) -> usize {
         self.config.rollout
+    }
+
+    fn layout(&self) -> &Layout {
+        &self.layout
     }
 
     fn networks(&self) -> Vec<(String, &Form)> {
