@@ -70,13 +70,63 @@ const STUDIES: &[Study] = &[
         solved: Some(0.9),
     },
     Study {
-        name: "ppo",
-        file: "ppo-foraging-8x8",
-        title: "Proximal policy optimisation on foraging",
-        about: "EPyMARL trains each task of this benchmark for 20,050,000 environment steps, summed over its ten instances (its `t_max` for on-policy learners).\n\
+        name: "foraging-8x8",
+        file: "foraging-8x8",
+        title: "Deep learners on Foraging-8x8-2p-2f-coop",
+        about: "EPyMARL trains this task for 2,050,000 environment steps with value-based learners, and for 20,050,000 with on-policy ones (its `t_max`).\n\
                 The scenarios were tried on seed 11, which is not reported here.\n",
-        scenarios: &["foraging-8x8-2p-2f-coop-ippo", "foraging-8x8-2p-2f-coop-mappo"],
-        seeds: &[1, 2, 3],
+        scenarios: &[
+            "foraging-8x8-2p-2f-coop-iql",
+            "foraging-8x8-2p-2f-coop-qmix",
+            "foraging-8x8-2p-2f-coop-ippo",
+            "foraging-8x8-2p-2f-coop-mappo",
+        ],
+        seeds: &[1, 2, 3, 4, 5],
+        solved: Some(0.9),
+    },
+    Study {
+        name: "foraging-2s-8x8",
+        file: "foraging-2s-8x8",
+        title: "Deep learners on Foraging-2s-8x8-2p-2f-coop",
+        about: "EPyMARL trains this task for 2,050,000 environment steps with value-based learners, and for 20,050,000 with on-policy ones (its `t_max`).\n\
+                The scenarios were tried on seed 11, which is not reported here.\n",
+        scenarios: &[
+            "foraging-2s-8x8-2p-2f-coop-iql",
+            "foraging-2s-8x8-2p-2f-coop-qmix",
+            "foraging-2s-8x8-2p-2f-coop-ippo",
+            "foraging-2s-8x8-2p-2f-coop-mappo",
+        ],
+        seeds: &[1, 2, 3, 4, 5],
+        solved: Some(0.9),
+    },
+    Study {
+        name: "foraging-10x10",
+        file: "foraging-10x10",
+        title: "Deep learners on Foraging-10x10-3p-3f",
+        about: "EPyMARL trains this task for 2,050,000 environment steps with value-based learners, and for 20,050,000 with on-policy ones (its `t_max`).\n\
+                The scenarios were tried on seed 11, which is not reported here.\n",
+        scenarios: &[
+            "foraging-10x10-3p-3f-iql",
+            "foraging-10x10-3p-3f-qmix",
+            "foraging-10x10-3p-3f-ippo",
+            "foraging-10x10-3p-3f-mappo",
+        ],
+        seeds: &[1, 2, 3, 4, 5],
+        solved: Some(0.9),
+    },
+    Study {
+        name: "foraging-15x15",
+        file: "foraging-15x15",
+        title: "Deep learners on Foraging-15x15-4p-5f",
+        about: "EPyMARL trains this task for 2,050,000 environment steps with value-based learners, and for 20,050,000 with on-policy ones (its `t_max`).\n\
+                The settings are those of the 10x10 board, tried on seed 11, which is not reported here.\n",
+        scenarios: &[
+            "foraging-15x15-4p-5f-iql",
+            "foraging-15x15-4p-5f-qmix",
+            "foraging-15x15-4p-5f-ippo",
+            "foraging-15x15-4p-5f-mappo",
+        ],
+        seeds: &[1, 2, 3, 4, 5],
         solved: Some(0.9),
     },
     Study {
