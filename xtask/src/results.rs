@@ -89,7 +89,7 @@ const STUDIES: &[Study] = &[
         file: "foraging-2s-8x8",
         title: "Deep learners on Foraging-2s-8x8-2p-2f-coop",
         about: "EPyMARL trains this task for 2,050,000 environment steps with value-based learners, and for 20,050,000 with on-policy ones (its `t_max`).\n\
-                The scenarios were tried on seed 11, which is not reported here.\n",
+                The settings are those of the 8x8 board; the wider networks of on-policy learners were tried on the 10x10 board for 600,000 steps, on seed 11, which is not reported here.\n",
         scenarios: &[
             "foraging-2s-8x8-2p-2f-coop-iql",
             "foraging-2s-8x8-2p-2f-coop-qmix",
@@ -104,7 +104,7 @@ const STUDIES: &[Study] = &[
         file: "foraging-10x10",
         title: "Deep learners on Foraging-10x10-3p-3f",
         about: "EPyMARL trains this task for 2,050,000 environment steps with value-based learners, and for 20,050,000 with on-policy ones (its `t_max`).\n\
-                The scenarios were tried on seed 11, which is not reported here.\n",
+                The settings are those of the 8x8 board; the wider networks of on-policy learners were tried on the 10x10 board for 600,000 steps, on seed 11, which is not reported here.\n",
         scenarios: &[
             "foraging-10x10-3p-3f-iql",
             "foraging-10x10-3p-3f-qmix",
@@ -119,7 +119,7 @@ const STUDIES: &[Study] = &[
         file: "foraging-15x15",
         title: "Deep learners on Foraging-15x15-4p-5f",
         about: "EPyMARL trains this task for 2,050,000 environment steps with value-based learners, and for 20,050,000 with on-policy ones (its `t_max`).\n\
-                The settings are those of the 10x10 board, tried on seed 11, which is not reported here.\n",
+                The settings are those of the 10x10 board.\n",
         scenarios: &[
             "foraging-15x15-4p-5f-iql",
             "foraging-15x15-4p-5f-qmix",
