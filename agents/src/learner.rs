@@ -192,6 +192,15 @@ pub trait Learner: Policy {
     /// Batch steps of one rollout.
     fn rollout_steps(&self) -> usize;
 
+    /// Lanes that begin every rollout in the same state: adjacent ones, the first of which says where. Their number
+    /// divides that of the batch. The rollout ends when each lane has ended an episode, at the latest after
+    /// [`rollout_steps`](Self::rollout_steps); what a lane did in its next episode is no part of the group.
+    ///
+    /// With 1, the default, nobody waits: a rollout goes on where the last one stopped.
+    fn group(&self) -> usize {
+        1
+    }
+
     /// Learns from a rollout.
     ///
     /// # Errors

@@ -120,6 +120,8 @@ struct Tally {
     running: Vec<f64>,
     /// `[envs]`: its length so far.
     lengths: Vec<i64>,
+    /// `[envs]`: lanes of groups whose episode is over; what they do until the others' are is not counted.
+    waiting: Vec<bool>,
     /// Sum of team returns, sum of lengths, number of episodes.
     window: [f64; 3],
 }
@@ -132,15 +134,28 @@ impl Tally {
             common: arena.spec.payoff == Payoff::Common,
             running: vec![0.0; envs * agents],
             lengths: vec![0; envs],
+            waiting: vec![false; envs],
             window: [0.0; 3],
         }
     }
 
-    fn count(&mut self, seen: &Seen<'_>) {
+    /// Forgets the episodes under way: all lanes begin anew.
+    fn begin(&mut self) {
+        self.running.fill(0.0);
+        self.lengths.fill(0);
+        self.waiting.fill(false);
+    }
+
+    /// Counts a step; in groups each lane counts for one episode.
+    fn count(&mut self, seen: &Seen<'_>, grouped: bool) {
         for (sum, reward) in self.running.iter_mut().zip(seen.rewards) {
             *sum += f64::from(*reward);
         }
         for (lane, end) in seen.ends.iter().enumerate() {
+            if self.waiting[lane] {
+                continue;
+            }
+            self.waiting[lane] = grouped && end.is_over();
             self.lengths[lane] += 1;
             if end.is_over() {
                 let sums = &mut self.running[lane * self.agents..(lane + 1) * self.agents];
@@ -197,6 +212,8 @@ struct Training<'a> {
     hasher: StepHasher,
     tally: Tally,
     batch_steps: u64,
+    /// Rollouts made, by which episodes of groups are numbered.
+    rollouts: u64,
     evaluations: u64,
     next_evaluation: u64,
     next_checkpoint: u64,
@@ -215,6 +232,18 @@ fn seen_at(rollout: &Rollout, t: usize) -> Seen<'_> {
         rewards: &rollout.rewards[t * rows..(t + 1) * rows],
         ends: &rollout.ends[t * envs..(t + 1) * envs],
         last_observations: &rollout.last_observations[t * last..(t + 1) * last],
+    }
+}
+
+/// What is seen before the first step.
+fn first_seen(rollout: &Rollout) -> Seen<'_> {
+    let view = rollout.view(0);
+    Seen {
+        observations: view.observations,
+        masks: view.masks,
+        rewards: &[],
+        ends: &[],
+        last_observations: &[],
     }
 }
 
@@ -245,6 +274,7 @@ impl Train {
             hasher: StepHasher::default(),
             tally: Tally::new(arena),
             batch_steps: 0,
+            rollouts: 0,
             evaluations: 0,
             next_evaluation: 0,
             next_checkpoint: self.checkpoint.every,
@@ -256,14 +286,7 @@ impl Train {
             Some((_, checkpoint)) => training.load(&checkpoint)?,
             None => {
                 training.env.reset(0, training.rollout.first())?;
-                let view = training.rollout.view(0);
-                let seen = Seen {
-                    observations: view.observations,
-                    masks: view.masks,
-                    rewards: &[],
-                    ends: &[],
-                    last_observations: &[],
-                };
+                let seen = first_seen(&training.rollout);
                 record.log.add(StepHasher::start(Kind::Start, 0, &seen))?;
             }
         }
@@ -286,8 +309,8 @@ impl Training<'_> {
         while self.steps() < self.train.steps && !machine::stopping() {
             self.collect(record)?;
             let report = self.learner.learn(&self.rollout)?;
+            progress.advance(self.rollout.steps as u64 * u64::from(self.arena.envs));
             self.rollout.carry_on();
-            progress.advance(self.rollout.capacity() as u64 * u64::from(self.arena.envs));
             let (steps, over) = (self.steps(), self.steps() >= self.train.steps);
             if steps >= self.next_metrics || over {
                 self.report(record, &report)?;
@@ -310,8 +333,30 @@ impl Training<'_> {
         Ok(Outcome { results: self.results(Some(absolute)), complete: true })
     }
 
+    /// Begins a new episode in every lane, the same in all lanes of a group.
+    fn begin_groups(&mut self, group: usize, record: &mut Record) -> Result<(), DriverError> {
+        // Episode 0 was begun before there was a rollout.
+        self.env.reset(1 + self.rollouts as u32, self.rollout.first())?;
+        for first in (0..self.rollout.envs).step_by(group) {
+            let saved = self.env.save(first)?;
+            for lane in first + 1..first + group {
+                self.env.restore(lane, &saved)?;
+            }
+        }
+        self.env.observe(self.rollout.first())?;
+        self.tally.begin();
+        record.log.add(StepHasher::start(Kind::Start, 0, &first_seen(&self.rollout)))?;
+        Ok(())
+    }
+
     /// Fills the rollout.
     fn collect(&mut self, record: &mut Record) -> Result<(), DriverError> {
+        let group = self.learner.group();
+        let grouped = group > 1;
+        if grouped {
+            self.begin_groups(group, record)?;
+        }
+        self.rollouts += 1;
         for t in 0..self.rollout.capacity() {
             let view = self.rollout.view(t);
             self.rngs.begin(view.started);
@@ -321,9 +366,12 @@ impl Training<'_> {
             self.rollout.finish(t);
             self.batch_steps += 1;
             let seen = seen_at(&self.rollout, t);
-            self.tally.count(&seen);
+            self.tally.count(&seen, grouped);
             let actions = self.actions.as_actions();
             record.log.add(self.hasher.step(Kind::Step, 0, self.batch_steps, actions, &seen))?;
+            if grouped && self.tally.waiting.iter().all(|&waiting| waiting) {
+                break;
+            }
         }
         Ok(())
     }
@@ -472,6 +520,7 @@ impl Training<'_> {
             "run.counters",
             [
                 self.batch_steps,
+                self.rollouts,
                 self.evaluations,
                 self.next_evaluation,
                 self.next_checkpoint,
@@ -535,12 +584,20 @@ impl Training<'_> {
         tally.lengths.copy_from_slice(lengths);
         tally.window.copy_from_slice(saved.f64("run.window", &[3])?);
         let counters = saved.i64("run.counters")?;
-        let &[batch_steps, evaluations, next_evaluation, next_checkpoint, next_metrics, best] =
-            counters
+        let &[
+            batch_steps,
+            rollouts,
+            evaluations,
+            next_evaluation,
+            next_checkpoint,
+            next_metrics,
+            best,
+        ] = counters
         else {
             return Err(misfit("`run.counters`"));
         };
         self.batch_steps = batch_steps as u64;
+        self.rollouts = rollouts as u64;
         self.evaluations = evaluations as u64;
         self.next_evaluation = next_evaluation as u64;
         self.next_checkpoint = next_checkpoint as u64;
