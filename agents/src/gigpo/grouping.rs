@@ -2,6 +2,8 @@
 
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 
+use serde::{Deserialize, Serialize};
+
 use super::rows::{Key, Rows};
 
 /// Folds words that are hashes already, or small numbers beside one.
@@ -69,7 +71,7 @@ impl Partition {
 }
 
 /// Whose rewards a trajectory's return adds up, and whose rows share statistics.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub enum Agents {
     /// Every agent's return is the sum of its own rewards, and it is compared with its own rows of other
     /// trajectories (as `group_by_agent_id` in the multi-agent variant `DrMAS`). The same as
@@ -120,5 +122,22 @@ impl Grouping {
             anchors: Partition::by(n, |row| (groups.of[row], rows.states[row])),
             groups,
         }
+    }
+
+    /// For each row whether some trajectories of its group earned more than others, `[rows]`; where none did, the
+    /// episode level says nothing (and DAPO draws another group).
+    pub fn informative(&self, rows: &Rows) -> Vec<bool> {
+        let mut returns = vec![0.0; self.trajectories.parts];
+        for (&trajectory, reward) in self.trajectories.of.iter().zip(&rows.rewards) {
+            returns[trajectory as usize] += reward;
+        }
+        let mut range = vec![(f64::INFINITY, f64::NEG_INFINITY); self.groups.parts];
+        for (&trajectory, &group) in self.trajectories.of.iter().zip(&self.groups.of) {
+            let (least, most) = &mut range[group as usize];
+            let value = returns[trajectory as usize];
+            (*least, *most) = (least.min(value), most.max(value));
+        }
+        let says = |&group: &u32| range[group as usize].0 < range[group as usize].1;
+        self.groups.of.iter().map(says).collect()
     }
 }

@@ -4,8 +4,8 @@
 //! The value of every moment of a rollout, and of the true last observations of episodes that were cut, comes from one
 //! call of the critic; advantages are computed here, in double precision and a fixed order.
 
-use gambol_envs::batch::{Actions, End};
-use gambol_envs::seed::{Purpose, Streams, below};
+use gambol_envs::batch::End;
+use gambol_envs::seed::{Purpose, Streams};
 use gambol_envs::spec::{EnvSpec, Payoff};
 use serde::{Deserialize, Serialize};
 use tch::{Kind, TchError, Tensor, no_grad};
@@ -13,7 +13,8 @@ use tch::{Kind, TchError, Tensor, no_grad};
 use super::layers::Window;
 use super::learner::{Core, State, Trained};
 use super::parameters::{Layout, first_parameters, shrink_head};
-use super::{LearnerPlan, Target, device, download, saved_actor, upload, upload_indices};
+use super::policy_gradient::{Deeds, entropies, inputs, parts};
+use super::{LearnerPlan, Target, device, download, saved_actor, upload};
 use crate::advantage::Estimator;
 use crate::choice::Choice;
 use crate::frozen::Actor;
@@ -21,7 +22,6 @@ use crate::learner::{Checkpoint, LearnError, Report};
 use crate::network::{Form, NetworkConfig, Sharing};
 use crate::options::{Masks, RewardUse, TimeLimit, discrete_actions};
 use crate::policy::Policy;
-use crate::replay::FORBIDDEN;
 use crate::rollout::Rollout;
 use crate::schedule::Decay;
 use crate::{Agent, AgentError, Setting};
@@ -226,22 +226,13 @@ struct PolicyLearner {
 
 /// A rollout as the updates see it; the agent is the slowest index.
 struct Data {
-    /// `[agents, rows, ..]`.
-    observations: Tensor,
+    deeds: Deeds,
     /// `[agents, rows, ..]`: what the critic sees.
     seen: Tensor,
-    /// `[agents, rows, actions]`: 0 for an allowed action, else [`FORBIDDEN`]; `None` where masks do not count.
-    masks: Option<Tensor>,
-    /// `[agents, rows, 1]`.
-    taken: Tensor,
-    /// `[agents, rows]`: logarithm of the probability that the action had.
-    before: Tensor,
     /// `[agents, rows]`.
     advantages: Tensor,
     /// `[agents, rows]`.
     returns: Tensor,
-    /// How the rows of recurrent agents hang together.
-    window: Window,
 }
 
 impl Data {
@@ -249,14 +240,10 @@ impl Data {
     fn part(&self, rows: &Tensor, lanes: &Tensor) -> Result<Self, TchError> {
         let part = |tensor: &Tensor| tensor.f_index_select(1, rows);
         Ok(Self {
-            observations: part(&self.observations)?,
+            deeds: self.deeds.part(rows, lanes)?,
             seen: part(&self.seen)?,
-            masks: self.masks.as_ref().map(part).transpose()?,
-            taken: part(&self.taken)?,
-            before: part(&self.before)?,
             advantages: part(&self.advantages)?,
             returns: part(&self.returns)?,
-            window: self.window.part(lanes)?,
         })
     }
 }
@@ -302,26 +289,6 @@ impl PolicyLearner {
         Trained::agent(core, actor, &flat, with_target, descent, device)
     }
 
-    /// `[agents, rows, width]`: `part(row, agent)` for each, with the agent's number behind it where the networks are
-    /// told.
-    fn inputs<'a>(
-        &self,
-        agents: usize,
-        rows: usize,
-        part: impl Fn(usize, usize) -> &'a [f32],
-    ) -> Result<Tensor, TchError> {
-        let mut all = Vec::new();
-        for agent in 0..agents {
-            for row in 0..rows {
-                all.extend_from_slice(part(row, agent));
-                if self.identify {
-                    all.extend((0..agents).map(|other| if other == agent { 1.0 } else { 0.0 }));
-                }
-            }
-        }
-        upload(&all, &[agents as i64, rows as i64, -1], self.device)
-    }
-
     /// The rewards that are learned from, `[steps, envs, agents]`.
     fn learned_rewards(&self, state: &mut State, rollout: &Rollout) -> Vec<f32> {
         let mut rewards = rollout.rewards[..rollout.steps * rollout.rows()].to_vec();
@@ -365,10 +332,10 @@ impl PolicyLearner {
             };
             &all[(row * agents + agent) * obs..][..obs]
         };
-        let observations = self.inputs(agents, whole, observation)?;
+        let observations = inputs(agents, whole, self.identify, self.device, observation)?;
         let seen = match self.critic {
             Critic::Own => observations.shallow_clone(),
-            Critic::Central => self.inputs(agents, whole, |row, _| {
+            Critic::Central => inputs(agents, whole, self.identify, self.device, |row, _| {
                 let (all, row) = if row < moments {
                     (&rollout.state, row)
                 } else {
@@ -421,69 +388,33 @@ impl PolicyLearner {
         if self.learning.standardise_advantages {
             standardise(&mut advantages);
         }
-        let (mut taken, mut masks) = (vec![0; agents * size], Vec::new());
-        for t in 0..steps {
-            let Actions::Discrete(step) = rollout.actions_at(t) else {
-                return Err(LearnError::Other("the rollout has continuous actions".to_owned()));
-            };
-            for (row, &action) in step.iter().enumerate() {
-                taken[row % agents * size + t * envs + row / agents] = i64::from(action);
-            }
-        }
-        if self.learning.masks == Masks::Use {
-            for agent in 0..agents {
-                for row in 0..size {
-                    let open = &rollout.masks[(row * agents + agent) * self.actions..];
-                    let open = open[..self.actions].iter();
-                    masks.extend(open.map(|&open| if open { 0.0 } else { FORBIDDEN }));
-                }
-            }
-        }
-        let (agents, rows) = (agents as i64, size as i64);
-        let masks = (!masks.is_empty())
-            .then(|| upload(&masks, &[agents, rows, self.actions as i64], self.device))
-            .transpose()?;
-        let mut data = Data {
-            observations: observations.f_narrow(1, 0, rows)?.f_contiguous()?,
+        let (count, rows) = (agents as i64, size as i64);
+        let window = Window::new(
+            &self.forms[0],
+            agents,
+            envs,
+            &rollout.started[..size],
+            memory,
+            self.device,
+        )?;
+        let all: Vec<usize> = (0..size).collect();
+        let done = observations.f_narrow(1, 0, rows)?.f_contiguous()?;
+        let masked = self.learning.masks == Masks::Use;
+        let online = (&self.layout, &state.online.parts[..]);
+        Ok(Data {
+            deeds: Deeds::new(rollout, &all, done, window, masked, online)?,
             seen: seen.f_narrow(1, 0, rows)?.f_contiguous()?,
-            masks,
-            taken: upload_indices(&taken, &[agents, rows, 1], self.device)?,
-            before: Tensor::new(),
-            advantages: upload(&advantages, &[agents, rows], self.device)?,
-            returns: upload(&returns, &[agents, rows], self.device)?,
-            window: Window::new(
-                &self.forms[0],
-                rollout.agents,
-                envs,
-                &rollout.started[..size],
-                memory,
-                self.device,
-            )?,
-        };
-        data.before = no_grad(|| {
-            let all = self.log_probabilities(&state.online.parts, &data)?;
-            all.f_gather(-1, &data.taken, false)?.f_squeeze_dim(-1)
-        })?;
-        Ok(data)
-    }
-
-    /// Logarithms of all actions' probabilities, `[agents, rows, actions]`.
-    fn log_probabilities(&self, tensors: &[Tensor], data: &Data) -> Result<Tensor, TchError> {
-        let (logits, _) =
-            self.layout.network(0, tensors).unroll(&data.observations, &data.window)?;
-        let logits = match &data.masks {
-            Some(masks) => logits.f_add(masks)?,
-            None => logits,
-        };
-        logits.f_log_softmax(-1, Kind::Float)
+            advantages: upload(&advantages, &[count, rows], self.device)?,
+            returns: upload(&returns, &[count, rows], self.device)?,
+        })
     }
 
     fn loss(&self, tensors: &[Tensor], data: &Data) -> Result<Loss, TchError> {
-        let all = self.log_probabilities(tensors, data)?;
-        let log = all.f_gather(-1, &data.taken, false)?.f_squeeze_dim(-1)?;
+        let all = data.deeds.log_probabilities(&self.layout, tensors)?;
+        let log = data.deeds.log_taken(&all)?;
         let gain = match self.passes.ratio {
             Some(share) => {
-                let ratio = log.f_sub(&data.before)?.f_exp()?;
+                let ratio = log.f_sub(&data.deeds.before)?.f_exp()?;
                 let free = ratio.f_mul(&data.advantages)?;
                 let cut = ratio.f_clamp(1.0 - share, 1.0 + share)?.f_mul(&data.advantages)?;
                 free.f_minimum(&cut)?
@@ -491,47 +422,13 @@ impl PolicyLearner {
             None => log.f_mul(&data.advantages)?,
         };
         let policy = gain.f_mean(Kind::Float)?.f_neg()?;
-        let surprise = all.f_exp()?.f_mul(&all)?;
-        let entropy =
-            surprise.f_sum_dim_intlist(&[-1_i64][..], false, Kind::Float)?.f_mean(Kind::Float)?;
-        let entropy = entropy.f_neg()?;
+        let entropy = entropies(&all)?.f_mean(Kind::Float)?;
         let values = self.layout.network(1, tensors).forward(&data.seen)?.f_squeeze_dim(-1)?;
         let value = values.f_sub(&data.returns)?.f_square()?.f_mean(Kind::Float)?;
         let whole = policy
             .f_add(&value.f_mul_scalar(self.learning.value_weight)?)?
             .f_sub(&entropy.f_mul_scalar(self.learning.entropy)?)?;
         Ok(Loss { whole, policy, value, entropy })
-    }
-
-    /// Numbers `0..count`, shuffled by the streams, whatever libtorch's own generator would do.
-    fn shuffled(&self, count: usize, updates: u64) -> Vec<i64> {
-        // Every pass has an address of its own, so that a checkpoint need not hold a position.
-        let mut rng = self.streams.at(Purpose::Learn, 0, updates as u32);
-        let mut order: Vec<i64> = (0..count as i64).collect();
-        for at in (1..count).rev() {
-            order.swap(at, below(&mut rng, at as u32 + 1) as usize);
-        }
-        order
-    }
-
-    /// The parts of one pass through the data: rows, or with memory whole lanes.
-    fn parts(&self, data: &Data, rollout: &Rollout, updates: u64) -> Result<Vec<Data>, TchError> {
-        let Rollout { steps, envs, .. } = *rollout;
-        let remembers = data.window.remembers();
-        let count = if remembers { envs } else { steps * envs };
-        let order = self.shuffled(count, updates);
-        let size = count.div_ceil(self.passes.minibatches).max(1);
-        let part = |part: &[i64]| {
-            let lanes = upload_indices(part, &[part.len() as i64], self.device)?;
-            if !remembers {
-                return data.part(&lanes, &lanes);
-            }
-            let first = (0..steps as i64).map(|step| step * envs as i64);
-            let rows: Vec<i64> =
-                first.flat_map(|first| part.iter().map(move |lane| first + lane)).collect();
-            data.part(&upload_indices(&rows, &[rows.len() as i64], self.device)?, &lanes)
-        };
-        order.chunks(size).map(part).collect()
     }
 }
 
@@ -592,8 +489,13 @@ impl Core for PolicyLearner {
                 step(state, &data)?;
                 continue;
             }
-            for part in self.parts(&data, rollout, state.updates)? {
-                step(state, &part)?;
+            let remembers = data.deeds.window.remembers();
+            let Rollout { steps, envs, .. } = *rollout;
+            let (count, steps) = if remembers { (envs, Some(steps)) } else { (steps * envs, None) };
+            let minibatches = self.passes.minibatches;
+            let parts = parts(self.streams, count, steps, minibatches, state.updates, self.device)?;
+            for (rows, lanes) in parts {
+                step(state, &data.part(&rows, &lanes)?)?;
             }
         }
         let mut values = vec![("rate", state.adam.rate)];

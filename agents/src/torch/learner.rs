@@ -109,6 +109,11 @@ pub(super) trait Core: std::fmt::Debug + Send + 'static {
     /// Batch steps of one rollout.
     fn rollout_steps(&self) -> usize;
 
+    /// As [`Learner::group`].
+    fn group(&self) -> usize {
+        1
+    }
+
     /// Where the networks lie in the flat parameters; the first one acts.
     fn layout(&self) -> &Layout;
 
@@ -211,6 +216,10 @@ impl<C: Core> Policy for Trained<C> {
 impl<C: Core> Learner for Trained<C> {
     fn rollout_steps(&self) -> usize {
         self.core.rollout_steps()
+    }
+
+    fn group(&self) -> usize {
+        self.core.group()
     }
 
     fn learn(&mut self, rollout: &Rollout) -> Result<Report, LearnError> {

@@ -24,10 +24,12 @@ use crate::{Agent, AgentError, AgentFactory, Device, Setting};
 
 mod a2c;
 mod actor_critic;
+mod grouped;
 mod iql;
 mod layers;
 mod learner;
 mod parameters;
+mod policy_gradient;
 mod ppo;
 mod q;
 mod qmix;
@@ -36,6 +38,7 @@ mod vdn;
 
 pub use a2c::{Ia2c, Maa2c};
 pub use actor_critic::ActorCritic;
+pub use grouped::{Anchor, Clip, Gigpo};
 pub use iql::Iql;
 pub use parameters::Target;
 pub use ppo::{Ippo, Mappo};
@@ -61,6 +64,7 @@ pub(crate) fn entries() -> Vec<Entry<dyn AgentFactory>> {
         Maa2c::entry(),
         Mappo::entry(),
         Sac::entry(),
+        Gigpo::entry(),
     ]
 }
 
