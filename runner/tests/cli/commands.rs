@@ -144,3 +144,28 @@ fn bench_measures_and_names_what_it_cannot() {
     assert_eq!(output.status.code(), Some(2));
     assert!(message(&output).contains("did you mean `Foraging`?"), "{}", message(&output));
 }
+
+/// Two rooms of two by three: only the goal is paid, and random play finds it once in a while. The step level tells
+/// which of an episode's many steps earned that.
+#[cfg(feature = "torch")]
+#[test]
+fn grouped_advantages_learn_a_task_that_only_the_end_pays() {
+    let folder = folder("gigpo");
+    let scenario = root().join("assets/scenarios/key-door-2-gigpo.ron");
+    let solved = ["Gigpo(omega: 1.0)", "Grpo"].map(|method| {
+        let out = folder.join(&method[..4]);
+        let sets = [
+            "env.room=(2, 3)".to_owned(),
+            "run.steps=150000".to_owned(),
+            "run.evaluate.every=150000".to_owned(),
+            format!("agent.estimator.method={method}"),
+        ];
+        let mut arguments = vec!["run", scenario.to_str().unwrap(), "--json", "--out"];
+        arguments.push(out.to_str().unwrap());
+        arguments.extend(sets.iter().flat_map(|set| ["--set", set]));
+        let output = gambol(&arguments);
+        assert!(output.status.success(), "{}", message(&output));
+        json(&output)["results"]["last"]["tallies"]["solved"]["mean"].as_f64().unwrap()
+    });
+    assert!(solved[0] > 0.9 && solved[1] < solved[0], "{solved:?}");
+}

@@ -132,22 +132,27 @@ fn iql_killed_and_resumed_has_the_digest_of_an_uninterrupted_run() {
     assert!(output.status.success(), "{}", message(&output));
 }
 
-/// All but the first remember in the middle of episodes, where they are stopped.
+/// Recurrent learners and MANSA's budget remember in the middle of episodes, where they are stopped; groups begin anew
+/// with each rollout.
 #[cfg(all(unix, feature = "torch"))]
 #[test]
 fn training_told_to_stop_keeps_what_was_done_and_goes_on() {
     const RECURRENT: &str = "agent.network=(hidden: [16, 16], recurrent: true)";
-    for (learner, set) in [
-        ("iql", "agent.learning.batch=64"),
-        ("iql", RECURRENT),
-        ("qmix", RECURRENT),
-        ("mappo", RECURRENT),
-        ("mansa-iql-qmix", "agent.budget=(calls: 7)"),
-        ("mansa-ippo-mappo", "agent.independent.network=(hidden: [16, 16], recurrent: true)"),
+    for (name, set) in [
+        ("foraging-5x5-2p-1f-coop-iql", "agent.learning.batch=64"),
+        ("foraging-5x5-2p-1f-coop-iql", RECURRENT),
+        ("foraging-5x5-2p-1f-coop-qmix", RECURRENT),
+        ("foraging-5x5-2p-1f-coop-mappo", RECURRENT),
+        ("foraging-5x5-2p-1f-coop-mansa-iql-qmix", "agent.budget=(calls: 7)"),
+        (
+            "foraging-5x5-2p-1f-coop-mansa-ippo-mappo",
+            "agent.independent.network=(hidden: [16, 16], recurrent: true)",
+        ),
+        ("key-door-2-gigpo", "batch.envs=16"),
+        ("key-door-2-gigpo", RECURRENT),
     ] {
-        let folder = folder(&format!("stopped-{learner}-{}", set.len()));
-        let scenario =
-            root().join(format!("assets/scenarios/foraging-5x5-2p-1f-coop-{learner}.ron"));
+        let folder = folder(&format!("stopped-{name}-{}", set.len()));
+        let scenario = root().join("assets/scenarios").join(name).with_extension("ron");
         let (whole, stopped) = (folder.join("whole"), folder.join("stopped"));
         let sets = [&LEARNING[..], &[set]].concat();
         let output = gambol(&arguments(&scenario, &sets, "1", &whole));
@@ -176,7 +181,7 @@ fn training_told_to_stop_keeps_what_was_done_and_goes_on() {
 
         let output = gambol(&["run", text(&stopped), "--resume", "--json"]);
         assert!(output.status.success(), "{}", message(&output));
-        assert_eq!(json(&output)["digest"], digest, "{learner} with {set}");
+        assert_eq!(json(&output)["digest"], digest, "{name} with {set}");
         assert_eq!(read(stopped.join("manifest.json"))["resumed_at"], serde_json::json!([steps]));
     }
 }

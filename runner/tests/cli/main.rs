@@ -49,8 +49,9 @@ fn folder(name: &str) -> PathBuf {
     folder
 }
 
-/// Learners that are there only with libtorch, as scenarios write them.
-const LIBTORCH: [&str; 8] = ["Iql", "Vdn", "Qmix", "Ia2c", "Maa2c", "Ippo", "Mappo", "Sac"];
+/// Learners that are there only with libtorch.
+const LIBTORCH: [&str; 9] =
+    ["Iql", "Vdn", "Qmix", "Ia2c", "Maa2c", "Ippo", "Mappo", "Sac", "Gigpo"];
 
 /// The scenarios of the assets that this build can plan: without libtorch there is little to learn with.
 fn scenarios() -> Vec<String> {
