@@ -40,12 +40,10 @@ impl ReplayRun {
         let device: DeviceName = "cpu".parse().map_err(Failure::Input)?;
         let (manifest, plan) = recorded(&self.run, registries, &device)?;
         let tape = Record::tape(&self.run)?.ok_or_else(|| {
-            let why = if plan.arena.is_some() {
-                "it was recorded by an older build, or stopped before its first evaluation ended"
-            } else {
-                "its scenario has no environment to play in"
-            };
-            Failure::Input(format!("{} holds no episodes: {why}", self.run.display()))
+            Failure::Input(format!(
+                "{} holds no episodes: `run: Evaluate` and `run: Train` keep some once an evaluation has ended",
+                self.run.display()
+            ))
         })?;
         let arena = plan.arena.as_ref().ok_or_else(|| {
             Failure::Input(format!("{}: its scenario has no `env`", self.run.display()))
