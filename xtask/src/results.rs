@@ -202,6 +202,32 @@ const STUDIES: &[Study] = &[
         seeds: &[1, 2, 3],
         solved: Some(0.9),
     },
+    Study {
+        name: "gigpo",
+        file: "gigpo-key-door",
+        title: "Grouped advantages in key-door mazes of three lengths",
+        about: "Two, three and four rooms of two by three cells, of which only the goal is paid; the same number of environment steps for all, those that a group waits for its last episode included.\n\
+                *GiGPO* (omega 1), *GRPO* and *RLOO* have the same settings but the estimator, without a division by deviations (`normalisation: Mean`); `Ippo` has a critic and the settings that were found for it in a few runs.\n\
+                The settings were tried on seed 11, which is not reported here.\n",
+        scenarios: GIGPO,
+        seeds: &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
+        solved: Some(0.9),
+    },
+];
+
+const GIGPO: &[&str] = &[
+    "key-door-2-gigpo env.rooms=2 env.room=(2,3) run.steps=300000",
+    "key-door-2-gigpo env.rooms=2 env.room=(2,3) run.steps=300000 agent.estimator.method=Grpo",
+    "key-door-2-gigpo env.rooms=2 env.room=(2,3) run.steps=300000 agent.estimator.method=Rloo",
+    "key-door-2-ippo env.rooms=2 env.room=(2,3) run.steps=300000",
+    "key-door-2-gigpo env.rooms=3 env.room=(2,3) run.steps=300000",
+    "key-door-2-gigpo env.rooms=3 env.room=(2,3) run.steps=300000 agent.estimator.method=Grpo",
+    "key-door-2-gigpo env.rooms=3 env.room=(2,3) run.steps=300000 agent.estimator.method=Rloo",
+    "key-door-2-ippo env.rooms=3 env.room=(2,3) run.steps=300000",
+    "key-door-2-gigpo env.rooms=4 env.room=(2,3) run.steps=300000",
+    "key-door-2-gigpo env.rooms=4 env.room=(2,3) run.steps=300000 agent.estimator.method=Grpo",
+    "key-door-2-gigpo env.rooms=4 env.room=(2,3) run.steps=300000 agent.estimator.method=Rloo",
+    "key-door-2-ippo env.rooms=4 env.room=(2,3) run.steps=300000",
 ];
 
 const MANSA: &str = "Two learners alone, MANSA over them, and its two controls, whose share of calls is that of MANSA's training on seeds 11 and 12.\n\
@@ -436,22 +462,52 @@ fn interquartile_mean(values: &[f64]) -> f64 {
 }
 
 /// Most seeds for which every resample is visited.
-const MOST_SEEDS: usize = 7;
+const MOST_SEEDS: usize = 10;
 
 /// The 95 % percentile bootstrap interval of the interquartile mean, exact: over all `n^n` resamples.
+///
+/// Resamples with the same values in another order have the same mean, so that each multiset is visited once and
+/// weighs as many resamples as it stands for.
 fn interval(values: &[f64]) -> [f64; 2] {
-    let count = values.len().min(MOST_SEEDS);
-    let values = &values[..count];
-    let resamples = count.pow(count as u32);
-    let mut means: Vec<f64> = (0..resamples)
-        .map(|resample| {
-            let drawn = (0..count).map(|at| values[resample / count.pow(at as u32) % count]);
-            interquartile_mean(&drawn.collect::<Vec<_>>())
-        })
-        .collect();
-    means.sort_by(f64::total_cmp);
-    let at = |share: f64| means[((resamples - 1) as f64 * share).round() as usize];
+    let mut values = values.to_vec();
+    values.truncate(MOST_SEEDS);
+    values.sort_by(f64::total_cmp);
+    let mut means = Vec::new();
+    resample(&values, values.len(), &mut Vec::new(), 1, &mut means);
+    means.sort_by(|one, two| one.0.total_cmp(&two.0));
+    let resamples = (values.len() as u64).pow(values.len() as u32);
+    let at = |share: f64| {
+        let mut left = ((resamples - 1) as f64 * share).round() as u64;
+        for &(mean, weight) in &means {
+            if left < weight {
+                return mean;
+            }
+            left -= weight;
+        }
+        f64::NAN
+    };
     [at(0.025), at(0.975)]
+}
+
+/// Draws `left` more of the values `rest`, in every way; `weight` counts the orders in which `drawn` may have come.
+fn resample(
+    rest: &[f64],
+    left: usize,
+    drawn: &mut Vec<f64>,
+    weight: u64,
+    means: &mut Vec<(f64, u64)>,
+) {
+    if left == 0 {
+        means.push((interquartile_mean(drawn), weight));
+    }
+    let (false, Some((&value, others))) = (left == 0, rest.split_first()) else { return };
+    let (drawn_before, mut ways) = (drawn.len(), 1);
+    for count in 0..=left {
+        resample(others, left - count, drawn, weight * ways, means);
+        drawn.push(value);
+        ways = ways * (left - count) as u64 / (count + 1) as u64;
+    }
+    drawn.truncate(drawn_before);
 }
 
 fn thousands(number: u64) -> String {
@@ -634,7 +690,8 @@ mod tests {
     fn studies_name_scenarios_that_exist() {
         for study in STUDIES {
             assert!(study.seeds.len() <= MOST_SEEDS, "the interval is exact up to {MOST_SEEDS}");
-            for name in study.scenarios {
+            for named in study.scenarios {
+                let name = named.split(' ').next().unwrap_or_default();
                 let path = root().join("assets/scenarios").join(name).with_extension("ron");
                 assert!(path.exists(), "{}", path.display());
             }
