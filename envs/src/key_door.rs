@@ -505,6 +505,10 @@ impl EcsGame for Game {
             })
         })
     }
+
+    fn scenery(&self) -> Value {
+        json!({ "rows": self.rules.rows, "cols": self.rules.width() })
+    }
 }
 
 #[cfg(test)]

@@ -652,6 +652,10 @@ impl EcsGame for Game {
         let line = |row: u8| (0..cols).map(|col| symbol(row * cols + col)).collect::<String>();
         json!({ "room": (0..rows).map(line).collect::<Vec<_>>() })
     }
+
+    fn scenery(&self) -> Value {
+        json!({ "rows": self.rules.rows, "cols": self.rules.cols })
+    }
 }
 
 #[cfg(test)]

@@ -99,6 +99,43 @@ fn trust(scenery: &Value, state: &Value) -> String {
     text
 }
 
+fn sokoban(state: &Value) -> String {
+    let mut text = String::new();
+    for line in list(&state["room"]).filter_map(Value::as_str) {
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text + "@: the player; $: box; .: target; * and +: box and player on a target\n"
+}
+
+fn key_door(scenery: &Value, state: &Value) -> String {
+    let mut board = Board::new(scenery);
+    for door in list(&state["doors"]) {
+        for row in 0..scenery["rows"].as_u64().unwrap_or(0) {
+            let here = serde_json::json!({ "row": row, "col": door["col"] });
+            let is_door = door["row"].as_u64() == Some(row);
+            let open = door["open"] == true;
+            board.put(
+                &here,
+                if !is_door {
+                    "#"
+                } else if open {
+                    "/"
+                } else {
+                    "D"
+                },
+            );
+        }
+    }
+    for key in list(&state["keys"]) {
+        board.put(key, "k");
+    }
+    board.put(&state["goal"], "G");
+    board.put(&state["agent"], "A");
+    let held = if state["holds_key"] == true { "; it holds a key" } else { "" };
+    format!("{}A: the agent{held}; k: key; D: locked door; G: goal\n", board.text())
+}
+
 /// Two players' payoffs with what was just played in brackets.
 fn matrix(replay: &Replay, moment: &Moment) -> String {
     let scenery = &replay.scenery;
@@ -252,6 +289,8 @@ impl<'a> Screen<'a> {
             "Driving" => driving(replay, &moment.state),
             "Matrix" => matrix(replay, moment),
             _ if moment.state.get("agents").is_some() => trust(&replay.scenery, &moment.state),
+            _ if moment.state.get("room").is_some() => sokoban(&moment.state),
+            _ if moment.state.get("doors").is_some() => key_door(&replay.scenery, &moment.state),
             // An environment from outside: its own words.
             _ => format!("{:#}\n", moment.state),
         };

@@ -39,6 +39,8 @@ fn episodes_are_played_again_as_they_were() {
         ("driving-racetrack-v0-random", "vehicles"),
         ("driving-two-way-roles-random", "vehicles"),
         ("foraging-8x8-2p-2f-coop-collector", "foods"),
+        ("sokoban-6x6-1b-random", "room"),
+        ("key-door-3-random", "doors"),
     ] {
         let run = run(&folder, scenario, &["run.episodes=8"]);
         let output = replay(&run, &["--json"]);
@@ -252,6 +254,8 @@ fn a_browser_draws_and_plays_the_page() {
         ("driving-merge-v0-random", 1),
         ("foraging-8x8-2p-2f-coop-collector", 2),
         ("matrix-stag-hunt-tabular", 2),
+        ("sokoban-6x6-1b-random", 1),
+        ("key-door-3-random", 1),
     ] {
         let short = ["run.steps=2000", "run.evaluate.every=1000"];
         let settings =
