@@ -197,6 +197,21 @@ impl Rollout {
         Ok(())
     }
 
+    /// Whether episodes begin in all lanes, in the same state in each group of adjacent lanes, as far as is seen.
+    #[cfg(feature = "torch")]
+    pub(crate) fn begins_in_groups(&self, group: usize) -> bool {
+        let view = self.view(0);
+        let alike = |all: &[f32]| {
+            let lane = all.len() / self.envs;
+            lane == 0
+                || all.chunks(group * lane).all(|group| {
+                    let (first, others) = group.split_at(lane);
+                    others.chunks_exact(lane).all(|other| other == first)
+                })
+        };
+        view.started.iter().all(|&started| started) && alike(view.observations) && alike(view.state)
+    }
+
     /// Makes the last moment the first, so that the next rollout goes on where this one stopped.
     pub fn carry_on(&mut self) {
         let (t, rows, envs) = (self.steps, self.rows(), self.envs);

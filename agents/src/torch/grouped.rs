@@ -530,6 +530,14 @@ impl Core for GroupLearner {
             let (what, expected, found) = ("state length", self.state, rollout.state_size);
             return Err(LearnError::Shape { what, expected, found });
         }
+        if !rollout.begins_in_groups(self.config.group) {
+            return Err(LearnError::Other(format!(
+                "the rollout does not begin in groups of {} lanes in the same state; `{}` is trained by `Train(..)` alone, \
+                 neither inside another agent nor as a response of `Psro(..)`",
+                self.config.group,
+                Gigpo::NAME
+            )));
+        }
         Ok(())
     }
 
