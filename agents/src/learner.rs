@@ -100,6 +100,22 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
+    /// Adds all of another one, each tensor under `name` and a dot.
+    pub fn put_part(&mut self, name: &str, part: Self) {
+        let named =
+            part.tensors.into_iter().map(|(tensor, saved)| (format!("{name}.{tensor}"), saved));
+        self.tensors.extend(named);
+    }
+
+    /// What [`put_part`](Self::put_part) added under that name; empty when nothing was.
+    pub fn part(&self, name: &str) -> Self {
+        let own = |(tensor, saved): (&String, &Saved)| {
+            let tensor = tensor.strip_prefix(name)?.strip_prefix('.')?;
+            Some((tensor.to_owned(), saved.clone()))
+        };
+        Self { tensors: self.tensors.iter().filter_map(own).collect() }
+    }
+
     /// Adds a vector of 32-bit floats.
     pub fn put_f32(&mut self, name: impl Into<String>, shape: &[usize], values: Vec<f32>) {
         self.tensors

@@ -131,14 +131,6 @@ impl Learner for Spy {
     }
 }
 
-/// The tensors that stand under a name.
-fn under(checkpoint: &Checkpoint, name: &str) -> Checkpoint {
-    let own = |(tensor, saved): (&String, &_)| {
-        Some((tensor.strip_prefix(name)?.strip_prefix('.')?.to_owned(), Clone::clone(saved)))
-    };
-    Checkpoint { tensors: checkpoint.tensors.iter().filter_map(own).collect() }
-}
-
 fn advance_to(session: &mut Session, steps: u64) {
     while session.steps < steps {
         session.advance().unwrap();
@@ -238,7 +230,7 @@ fn fact_17_a_switch_that_never_calls_is_the_independent_learner_and_one_that_alw
                 };
                 let mut session = Session::new(&mansa, TASK, 5, 8);
                 advance_to(&mut session, 576);
-                let found = under(&session.learner.parameters().unwrap(), which);
+                let found = session.learner.parameters().unwrap().part(which);
                 assert_eq!(found, expected.0, "{name}, {switch:?}, {variant:?}");
                 assert!(!found.tensors.is_empty());
                 // The same game was played to the end.
@@ -438,7 +430,7 @@ fn fact_19_a_learner_learns_nothing_from_the_others_steps() {
     let mut session = Session::new(&mansa, TASK, 2, 4);
     let parts = |session: &Session| {
         let saved = session.learner.save().unwrap();
-        ["independent", "centralised"].map(|name| under(&saved, name))
+        ["independent", "centralised"].map(|name| saved.part(name))
     };
     for window in 0..8 {
         let before = parts(&session);

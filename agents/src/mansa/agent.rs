@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::act::Switching;
 use super::budget::{Budget, Purse};
-use super::learner::{Base, MansaLearner, SPENT, Table, member};
+use super::learner::{Base, MansaLearner, SPENT, Table};
 use super::steps::Share;
 use super::switch::{Decider, Switch, global_spec};
 use crate::learner::Checkpoint;
@@ -316,7 +316,7 @@ impl AgentFactory for Mansa {
         }
         let mut frozen = |name: &str, setting: &Setting<'_>| {
             self.with(name, &mut problems, |factory| {
-                factory.frozen(setting, &member(parameters, name), greedy)
+                factory.frozen(setting, &parameters.part(name), greedy)
             })
         };
         let (independent, centralised) =

@@ -199,11 +199,11 @@ impl MansaLearner {
     fn load_members(&mut self, checkpoint: &Checkpoint) -> Result<(), LearnError> {
         for player in &mut self.players {
             if let Some(learner) = player.base.learner_mut() {
-                learner.load(&member(checkpoint, player.name))?;
+                learner.load(&checkpoint.part(player.name))?;
             }
         }
         match &mut self.global {
-            Some(global) => global.learner.load(&member(checkpoint, "global")),
+            Some(global) => global.learner.load(&checkpoint.part("global")),
             None => Ok(()),
         }
     }
@@ -211,26 +211,10 @@ impl MansaLearner {
     fn save_members(&self) -> Result<Checkpoint, LearnError> {
         let mut checkpoint = Checkpoint::default();
         for (name, learner) in self.learners() {
-            put_member(&mut checkpoint, name, learner.save()?);
+            checkpoint.put_part(name, learner.save()?);
         }
         Ok(checkpoint)
     }
-}
-
-/// Adds what a member saved, under its name.
-fn put_member(checkpoint: &mut Checkpoint, name: &str, saved: Checkpoint) {
-    let named =
-        saved.tensors.into_iter().map(|(tensor, saved)| (format!("{name}.{tensor}"), saved));
-    checkpoint.tensors.extend(named);
-}
-
-/// What a member of that name saved.
-pub(super) fn member(checkpoint: &Checkpoint, name: &str) -> Checkpoint {
-    let own = |(tensor, saved): (&String, &_)| {
-        let tensor = tensor.strip_prefix(name)?.strip_prefix('.')?;
-        Some((tensor.to_owned(), Clone::clone(saved)))
-    };
-    Checkpoint { tensors: checkpoint.tensors.iter().filter_map(own).collect() }
 }
 
 /// The name under which the calls paid so far stand among the parameters: a policy with a budget for the whole training
@@ -438,7 +422,7 @@ impl Learner for MansaLearner {
     fn parameters(&self) -> Result<Checkpoint, LearnError> {
         let mut checkpoint = Checkpoint::default();
         for (name, learner) in self.learners() {
-            put_member(&mut checkpoint, name, learner.parameters()?);
+            checkpoint.put_part(name, learner.parameters()?);
         }
         checkpoint.put_i64(SPENT, vec![self.decider.purse.spent as i64]);
         Ok(checkpoint)

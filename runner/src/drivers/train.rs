@@ -489,9 +489,7 @@ impl Training<'_> {
             return Ok(());
         }
         let mut saved = Checkpoint::default();
-        for (name, tensor) in self.learner.save()?.tensors {
-            saved.tensors.insert(format!("learner.{name}"), tensor);
-        }
+        saved.put_part("learner", self.learner.save()?);
         let memory = self.learner.memory();
         saved.put_f32("run.memory", &[memory.len()], memory);
         let mut bytes = Vec::new();
@@ -535,13 +533,7 @@ impl Training<'_> {
     }
 
     fn load(&mut self, saved: &Checkpoint) -> Result<(), DriverError> {
-        let mut learner = Checkpoint::default();
-        for (name, tensor) in &saved.tensors {
-            if let Some(name) = name.strip_prefix("learner.") {
-                learner.tensors.insert(name.to_owned(), tensor.clone());
-            }
-        }
-        self.learner.load(&learner)?;
+        self.learner.load(&saved.part("learner"))?;
         let misfit = |what: &str| {
             DriverError::Record(RecordError::Directory(format!(
                 "the checkpoint does not fit the scenario: {what}"

@@ -90,32 +90,15 @@ impl Learned {
 const RANDOM: i64 = -1;
 const LEARNED: i64 = -2;
 
-fn put_all(prefix: &str, all: &Checkpoint, into: &mut Checkpoint) {
-    for (name, tensor) in &all.tensors {
-        into.tensors.insert(format!("{prefix}.{name}"), tensor.clone());
-    }
-}
-
-fn get_all(prefix: &str, from: &Checkpoint) -> Option<Arc<Checkpoint>> {
-    let prefix = format!("{prefix}.");
-    let mut all = Checkpoint::default();
-    for (name, tensor) in &from.tensors {
-        if let Some(name) = name.strip_prefix(&prefix) {
-            all.tensors.insert(name.to_owned(), tensor.clone());
-        }
-    }
-    (!all.tensors.is_empty()).then(|| Arc::new(all))
-}
-
 impl Kept for Learned {
     fn put(&self, prefix: &str, into: &mut Checkpoint) {
         let kind = match self {
             Self::Random => RANDOM,
             Self::Constant(action) => i64::from(*action),
             Self::Parameters { parameters, learner } => {
-                put_all(&format!("{prefix}.parameters"), parameters, into);
+                into.put_part(&format!("{prefix}.parameters"), (**parameters).clone());
                 if let Some(learner) = learner {
-                    put_all(&format!("{prefix}.learner"), learner, into);
+                    into.put_part(&format!("{prefix}.learner"), (**learner).clone());
                 }
                 LEARNED
             }
@@ -124,12 +107,16 @@ impl Kept for Learned {
     }
 
     fn get(prefix: &str, from: &Checkpoint) -> Result<Self, LearnError> {
+        let part = |name: &str| {
+            let part = from.part(&format!("{prefix}.{name}"));
+            (!part.tensors.is_empty()).then(|| Arc::new(part))
+        };
         let damaged = || LearnError::Checkpoint(format!("`{prefix}` is no policy"));
         match *from.i64(&format!("{prefix}.kind"))? {
             [RANDOM] => Ok(Self::Random),
             [LEARNED] => Ok(Self::Parameters {
-                parameters: get_all(&format!("{prefix}.parameters"), from).ok_or_else(damaged)?,
-                learner: get_all(&format!("{prefix}.learner"), from),
+                parameters: part("parameters").ok_or_else(damaged)?,
+                learner: part("learner"),
             }),
             [action] => Ok(Self::Constant(u16::try_from(action).map_err(|_| damaged())?)),
             _ => Err(damaged()),
