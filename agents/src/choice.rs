@@ -19,6 +19,12 @@ pub enum Choice {
 }
 
 impl Choice {
+    /// From the logits of a policy: drawn, or the most probable one.
+    #[cfg(feature = "torch")]
+    pub(crate) fn by_policy(greedy: bool) -> Self {
+        if greedy { Self::Greedy } else { Self::Softmax }
+    }
+
     /// Chooses one action for a row. `mask` may be empty: then everything is allowed.
     ///
     /// # Errors

@@ -1,4 +1,6 @@
-//! Choices that several learners offer: what is learned from, and what counts as an end.
+//! Choices that several learners offer: what is learned from, and what counts as an end; and checks of their numbers.
+//!
+//! In the checks `prefix` stands before the fields' names, such as `learning.`.
 
 use gambol_envs::spec::{EnvSpec, Payoff};
 use serde::{Deserialize, Serialize};
@@ -52,4 +54,44 @@ pub(crate) fn discrete_actions(name: &str, spec: &EnvSpec, problems: &mut Vec<St
             .push(format!("`{name}` learns discrete actions, {} takes continuous ones", spec.name));
         0
     })
+}
+
+/// Adds a sentence for every number that is not positive and finite.
+#[cfg(feature = "torch")]
+pub(crate) fn positive(prefix: &str, fields: &[(&str, Option<f64>)], problems: &mut Vec<String>) {
+    for (field, value) in fields {
+        if let Some(value) = value
+            && !(value.is_finite() && *value > 0.0)
+        {
+            problems.push(format!("`{prefix}{field}`: {value}, it must be positive"));
+        }
+    }
+}
+
+/// Adds a sentence for every number that is not a finite one of at least 0.
+#[cfg(feature = "torch")]
+pub(crate) fn not_negative(prefix: &str, fields: &[(&str, f64)], problems: &mut Vec<String>) {
+    for (field, value) in fields {
+        if !(value.is_finite() && *value >= 0.0) {
+            problems.push(format!("`{prefix}{field}`: {value}, it must not be negative"));
+        }
+    }
+}
+
+/// Adds a sentence when a discount is not from 0 to 1.
+#[cfg(feature = "torch")]
+pub(crate) fn discount(prefix: &str, gamma: f64, problems: &mut Vec<String>) {
+    if !(0.0..=1.0).contains(&gamma) {
+        problems.push(format!("`{prefix}gamma`: {gamma}, it must be 0 to 1"));
+    }
+}
+
+/// Adds a sentence for every count that is not from 1 to its largest.
+#[cfg(feature = "torch")]
+pub(crate) fn counts(prefix: &str, fields: &[(&str, usize, usize)], problems: &mut Vec<String>) {
+    for (field, value, most) in fields {
+        if value < &1 || value > most {
+            problems.push(format!("`{prefix}{field}`: {value}, it must be 1 to {most}"));
+        }
+    }
 }

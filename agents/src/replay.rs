@@ -2,9 +2,11 @@
 
 use gambol_envs::batch::{Actions, End};
 use gambol_envs::seed::below;
+use gambol_envs::spec::EnvSpec;
 use rand_chacha::ChaCha8Rng;
 
 use crate::learner::{Checkpoint, LearnError};
+use crate::options::{counts, discrete_actions};
 use crate::rollout::Rollout;
 
 /// Lengths of one joint transition's parts.
@@ -104,6 +106,67 @@ pub(crate) struct Batch {
 
 /// Added to the value of an action that may not be taken.
 pub(crate) const FORBIDDEN: f32 = -1e30;
+
+/// The number of discrete actions, which are kept as bytes; adds a sentence for the learner of that name, and gives 0,
+/// when there are none.
+pub(crate) fn kept_actions(name: &str, spec: &EnvSpec, problems: &mut Vec<String>) -> usize {
+    let actions = discrete_actions(name, spec, problems);
+    if actions > 256 {
+        problems.push(format!("`{name}` takes at most 256 actions, {} has {actions}", spec.name));
+    }
+    actions
+}
+
+/// How much a learner with a replay collects, keeps and learns from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Amounts {
+    /// Joint transitions in one update.
+    pub(crate) batch: usize,
+    /// Joint transitions kept.
+    pub(crate) replay: usize,
+    /// Joint transitions collected before the first update.
+    pub(crate) warm_up: usize,
+    /// Environment steps for each update.
+    pub(crate) steps_per_update: usize,
+    /// Batch steps collected between two times of learning.
+    pub(crate) rollout: usize,
+}
+
+impl Amounts {
+    /// Adds what is wrong with them; `prefix` stands before the fields' names.
+    pub(crate) fn check(self, prefix: &str, problems: &mut Vec<String>) {
+        let Self { batch, replay, warm_up, steps_per_update, rollout } = self;
+        let fields = [
+            ("batch", batch, 1 << 20),
+            ("replay", replay, 1 << 28),
+            ("steps_per_update", steps_per_update, usize::MAX),
+            ("rollout", rollout, 1 << 20),
+        ];
+        counts(prefix, &fields, problems);
+        if warm_up > replay {
+            problems.push(format!("`{prefix}warm_up`: {warm_up}, the replay holds only {replay}"));
+        }
+    }
+
+    /// Updates that are due after so many environment steps.
+    pub(crate) fn due(self, steps: u64) -> u64 {
+        let warm_up = self.warm_up.max(1) as u64;
+        if steps < warm_up { 0 } else { (steps - warm_up) / self.steps_per_update as u64 + 1 }
+    }
+}
+
+impl Batch {
+    /// Gives every agent the team's reward, the sum of all.
+    pub(crate) fn share_rewards(&mut self) {
+        let (first, others) = self.rewards.split_at_mut(self.rows);
+        for other in others.chunks_exact(self.rows) {
+            first.iter_mut().zip(other).for_each(|(sum, reward)| *sum += reward);
+        }
+        for other in others.chunks_exact_mut(self.rows) {
+            other.copy_from_slice(first);
+        }
+    }
+}
 
 impl Replay {
     /// A ring of so many transitions, rounded down to whole rollouts where windows are drawn.

@@ -20,7 +20,9 @@ use crate::choice::Choice;
 use crate::frozen::Actor;
 use crate::learner::{Checkpoint, LearnError, Report};
 use crate::network::{Form, NetworkConfig, Sharing};
-use crate::options::{Masks, RewardUse, TimeLimit, discrete_actions};
+use crate::options::{
+    Masks, RewardUse, TimeLimit, counts, discount, discrete_actions, not_negative, positive,
+};
 use crate::policy::Policy;
 use crate::rollout::Rollout;
 use crate::schedule::Decay;
@@ -87,28 +89,12 @@ impl Default for ActorCritic {
 
 impl ActorCritic {
     fn check(&self, spec: &EnvSpec, problems: &mut Vec<String>) {
-        if !(0.0..=1.0).contains(&self.gamma) {
-            problems.push(format!("`learning.gamma`: {}, it must be 0 to 1", self.gamma));
-        }
-        for (field, value) in [("rate", Some(self.rate)), ("clip", self.clip)] {
-            if let Some(value) = value
-                && !(value.is_finite() && value > 0.0)
-            {
-                problems.push(format!("`learning.{field}`: {value}, it must be positive"));
-            }
-        }
-        for (field, value) in [("value_weight", self.value_weight), ("entropy", self.entropy)] {
-            if !(value.is_finite() && value >= 0.0) {
-                problems.push(format!("`learning.{field}`: {value}, it must not be negative"));
-            }
-        }
-        if !(1..=1 << 20).contains(&self.rollout) {
-            problems.push(format!(
-                "`learning.rollout`: {}, it must be 1 to {}",
-                self.rollout,
-                1 << 20
-            ));
-        }
+        const PREFIX: &str = "learning.";
+        let Self { gamma, rate, clip, value_weight, entropy, rollout, .. } = *self;
+        discount(PREFIX, gamma, problems);
+        positive(PREFIX, &[("rate", Some(rate)), ("clip", clip)], problems);
+        not_negative(PREFIX, &[("value_weight", value_weight), ("entropy", entropy)], problems);
+        counts(PREFIX, &[("rollout", rollout, 1 << 20)], problems);
         self.estimator.check("learning.estimator", problems);
         if let Some(target) = self.target {
             target.check("learning.target", problems);
@@ -156,11 +142,8 @@ impl Plan<'_> {
         self.network.check(&mut problems);
         self.learning.check(spec, &mut problems);
         let Passes { epochs, minibatches, ratio } = self.passes;
-        for (field, value) in [("epochs", epochs), ("minibatches", minibatches)] {
-            if !(1..=1 << 16).contains(&value) {
-                problems.push(format!("`{field}`: {value}, it must be 1 to {}", 1 << 16));
-            }
-        }
+        let most = 1 << 16;
+        counts("", &[("epochs", epochs, most), ("minibatches", minibatches, most)], &mut problems);
         if let Some(ratio) = ratio
             && !(ratio > 0.0 && ratio < 1.0)
         {
@@ -186,7 +169,7 @@ impl Plan<'_> {
 
 /// How actions are chosen.
 fn choice(learning: &ActorCritic, greedy: bool) -> Choice {
-    if greedy && !learning.always_draw { Choice::Greedy } else { Choice::Softmax }
+    Choice::by_policy(greedy && !learning.always_draw)
 }
 
 impl LearnerPlan for Plan<'_> {

@@ -26,7 +26,7 @@ use crate::gigpo::grouping::{Agents, Grouping};
 use crate::gigpo::rows::{Key, Row, Rows};
 use crate::learner::{Checkpoint, LearnError, Report};
 use crate::network::{Form, NetworkConfig, Sharing};
-use crate::options::{Masks, RewardUse, discrete_actions};
+use crate::options::{Masks, RewardUse, counts, discrete_actions, not_negative, positive};
 use crate::policy::Policy;
 use crate::rollout::Rollout;
 use crate::schedule::Decay;
@@ -192,18 +192,10 @@ impl Gigpo {
         if self.group < 2 {
             problems.push(format!("`group`: {}, it must be at least 2", self.group));
         }
-        for (field, value) in [("rate", Some(self.rate)), ("norm", self.norm)] {
-            if let Some(value) = value
-                && !(value.is_finite() && value > 0.0)
-            {
-                problems.push(format!("`{field}`: {value}, it must be positive"));
-            }
-        }
-        for (field, value) in [("divergence", self.divergence), ("entropy", self.entropy)] {
-            if !(value.is_finite() && value >= 0.0) {
-                problems.push(format!("`{field}`: {value}, it must not be negative"));
-            }
-        }
+        let Self { rate, norm, divergence, entropy, epochs, minibatches, .. } = *self;
+        positive("", &[("rate", Some(rate)), ("norm", norm)], &mut problems);
+        let weights = [("divergence", divergence), ("entropy", entropy)];
+        not_negative("", &weights, &mut problems);
         let Clip { low, high, dual } = self.clip;
         if !(low > 0.0 && low < 1.0 && high > 0.0 && high.is_finite()) {
             problems
@@ -212,11 +204,8 @@ impl Gigpo {
         if dual.is_some_and(|most| !(most.is_finite() && most > 1.0)) {
             problems.push(format!("`clip.dual`: {dual:?}, it must be above 1"));
         }
-        for (field, value) in [("epochs", self.epochs), ("minibatches", self.minibatches)] {
-            if !(1..=1 << 16).contains(&value) {
-                problems.push(format!("`{field}`: {value}, it must be 1 to {}", 1 << 16));
-            }
-        }
+        let most = 1 << 16;
+        counts("", &[("epochs", epochs, most), ("minibatches", minibatches, most)], &mut problems);
         if self.refresh == Some(0) {
             problems.push("`refresh`: 0, it must be at least 1".to_owned());
         }
@@ -245,10 +234,6 @@ impl Gigpo {
     }
 }
 
-fn choice(greedy: bool) -> Choice {
-    if greedy { Choice::Greedy } else { Choice::Softmax }
-}
-
 impl LearnerPlan for Gigpo {
     fn build(&self, setting: &Setting<'_>) -> Result<Agent, AgentError> {
         let Setting { spec, streams, envs, .. } = *setting;
@@ -263,7 +248,7 @@ impl LearnerPlan for Gigpo {
         let mut flat = first_parameters(&form, &mut streams.at(Purpose::Init, 0, 0));
         // All actions alike at first, however large the numbers that are seen.
         shrink_head(&form, &mut flat);
-        let actor = Actor::new(form.clone(), spec, self.masked(), choice(false))?;
+        let actor = Actor::new(form.clone(), spec, self.masked(), Choice::by_policy(false))?;
         let core = GroupLearner {
             steps: spec.horizon.unwrap_or(1) as usize,
             identify: self.network.sharing == Sharing::Shared,
@@ -287,7 +272,7 @@ impl LearnerPlan for Gigpo {
         greedy: bool,
     ) -> Result<Box<dyn Policy>, AgentError> {
         let form = self.form(spec)?;
-        Ok(Box::new(saved_actor(form, parameters, spec, self.masked(), choice(greedy))?))
+        Ok(Box::new(saved_actor(form, parameters, spec, self.masked(), Choice::by_policy(greedy))?))
     }
 }
 
@@ -519,7 +504,7 @@ impl Core for GroupLearner {
     }
 
     fn choice(&self, _steps: u64, greedy: bool) -> Choice {
-        choice(greedy)
+        Choice::by_policy(greedy)
     }
 
     fn take(&mut self, rollout: &Rollout, _memory: &[f32], updates: u64) -> Result<(), LearnError> {

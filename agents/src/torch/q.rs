@@ -15,9 +15,9 @@ use crate::choice::Choice;
 use crate::frozen::Actor;
 use crate::learner::{Checkpoint, LearnError, Report};
 use crate::network::{Form, NetworkConfig, Sharing};
-use crate::options::{Masks, RewardUse, TimeLimit, discrete_actions};
+use crate::options::{Masks, RewardUse, TimeLimit, discount, positive};
 use crate::policy::Policy;
-use crate::replay::{Batch, Draw, Replay, Sizes};
+use crate::replay::{Amounts, Batch, Draw, Replay, Sizes, kept_actions};
 use crate::rollout::Rollout;
 use crate::schedule::{Decay, Epsilon};
 use crate::{Agent, AgentError, Setting};
@@ -86,34 +86,16 @@ impl Default for QLearning {
 }
 
 impl QLearning {
+    fn amounts(&self) -> Amounts {
+        let Self { batch, replay, warm_up, steps_per_update, rollout, .. } = *self;
+        Amounts { batch, replay, warm_up, steps_per_update, rollout }
+    }
+
     fn check(&self, problems: &mut Vec<String>) {
-        if !(0.0..=1.0).contains(&self.gamma) {
-            problems.push(format!("`learning.gamma`: {}, it must be 0 to 1", self.gamma));
-        }
-        let positive = [("rate", Some(self.rate)), ("clip", self.clip)];
-        for (field, value) in positive {
-            if let Some(value) = value
-                && !(value.is_finite() && value > 0.0)
-            {
-                problems.push(format!("`learning.{field}`: {value}, it must be positive"));
-            }
-        }
-        for (field, value, most) in [
-            ("batch", self.batch, 1 << 20),
-            ("replay", self.replay, 1 << 28),
-            ("steps_per_update", self.steps_per_update, usize::MAX),
-            ("rollout", self.rollout, 1 << 20),
-        ] {
-            if value < 1 || value > most {
-                problems.push(format!("`learning.{field}`: {value}, it must be 1 to {most}"));
-            }
-        }
-        if self.warm_up > self.replay {
-            problems.push(format!(
-                "`learning.warm_up`: {}, the replay holds only {}",
-                self.warm_up, self.replay
-            ));
-        }
+        const PREFIX: &str = "learning.";
+        discount(PREFIX, self.gamma, problems);
+        positive(PREFIX, &[("rate", Some(self.rate)), ("clip", self.clip)], problems);
+        self.amounts().check(PREFIX, problems);
         self.target.check("learning.target", problems);
         self.decay.check("learning.decay", problems);
         self.epsilon.check("learning.epsilon", problems);
@@ -149,13 +131,7 @@ impl Plan<'_> {
         let mut problems = Vec::new();
         self.network.check(&mut problems);
         self.learning.check(&mut problems);
-        let actions = discrete_actions(self.name, spec, &mut problems);
-        if actions > 256 {
-            problems.push(format!(
-                "`{}` takes at most 256 actions, {} has {actions}",
-                self.name, spec.name
-            ));
-        }
+        let actions = kept_actions(self.name, spec, &mut problems);
         self.learning.reward.check("learning.reward", spec, &mut problems);
         if !matches!(self.mixing, Mixing::Independent)
             && self.learning.reward == RewardUse::Individual
@@ -286,13 +262,7 @@ impl QLearner {
         };
         self.replay.draw(&mut rng, draw, batch);
         if learning.reward == RewardUse::Team && !self.common {
-            let (first, others) = batch.rewards.split_at_mut(batch.rows);
-            for other in others.chunks_exact(batch.rows) {
-                first.iter_mut().zip(other).for_each(|(sum, reward)| *sum += reward);
-            }
-            for other in others.chunks_exact_mut(batch.rows) {
-                other.copy_from_slice(first);
-            }
+            batch.share_rewards();
         }
         if learning.standardise_rewards {
             state.rewards.merge(&batch.rewards);
@@ -364,16 +334,6 @@ impl QLearner {
             _ => Ok(values.shallow_clone()),
         }
     }
-
-    /// Updates that are due after so many environment steps.
-    fn due(&self, steps: u64) -> u64 {
-        let warm_up = self.learning.warm_up.max(1) as u64;
-        if steps < warm_up {
-            0
-        } else {
-            (steps - warm_up) / self.learning.steps_per_update as u64 + 1
-        }
-    }
 }
 
 impl Core for QLearner {
@@ -410,7 +370,7 @@ impl Core for QLearner {
         _memory: &[f32],
     ) -> Result<Report, LearnError> {
         let (mut loss_sum, mut norm_sum, mut last) = (0.0, 0.0, None);
-        let (first, due) = (state.updates, self.due(state.steps));
+        let (first, due) = (state.updates, self.learning.amounts().due(state.steps));
         state.adam.rate =
             self.learning.rate * self.learning.decay.at(state.steps, self.total_steps);
         while state.updates < due {

@@ -18,9 +18,9 @@ use crate::choice::Choice;
 use crate::frozen::Actor;
 use crate::learner::{Checkpoint, LearnError, Report};
 use crate::network::{Form, NetworkConfig, Sharing};
-use crate::options::{Masks, RewardUse, TimeLimit, discrete_actions};
+use crate::options::{Masks, RewardUse, TimeLimit, discount, positive};
 use crate::policy::Policy;
-use crate::replay::{Batch, Draw, FORBIDDEN, Replay, Sizes};
+use crate::replay::{Amounts, Batch, Draw, FORBIDDEN, Replay, Sizes, kept_actions};
 use crate::rollout::Rollout;
 use crate::schedule::Decay;
 use crate::{Agent, AgentError, AgentFactory, Setting};
@@ -107,6 +107,13 @@ impl Default for Sac {
     }
 }
 
+impl Sac {
+    fn amounts(&self) -> Amounts {
+        let Self { batch, replay, warm_up, steps_per_update, rollout, .. } = *self;
+        Amounts { batch, replay, warm_up, steps_per_update, rollout }
+    }
+}
+
 impl Registered<dyn AgentFactory> for Sac {
     const NAME: &'static str = "Sac";
     const SUMMARY: &'static str = "independent soft actor-critic for discrete actions";
@@ -137,16 +144,13 @@ impl Plan<'_> {
         if config.network.recurrent {
             problems.push("`network.recurrent`: true, but `Sac` learns without memory".to_owned());
         }
+        discount("", config.gamma, &mut problems);
+        positive("", &[("rate", Some(config.rate)), ("clip", config.clip)], &mut problems);
         let mut within = |field: &str, value: f64, fits: bool, range: &str| {
             if !fits {
                 problems.push(format!("`{field}`: {value}, it must be {range}"));
             }
         };
-        within("gamma", config.gamma, (0.0..=1.0).contains(&config.gamma), "0 to 1");
-        for (field, value) in [("rate", Some(config.rate)), ("clip", config.clip)] {
-            let Some(value) = value else { continue };
-            within(field, value, value.is_finite() && value > 0.0, "positive");
-        }
         match config.temperature {
             Temperature::Fixed(value) => {
                 let fits = value.is_finite() && value >= 0.0;
@@ -159,29 +163,11 @@ impl Plan<'_> {
                 within("temperature.rate", rate, fits, "finite and at least 0");
             }
         }
-        for (field, value, most) in [
-            ("batch", config.batch, 1 << 20),
-            ("replay", config.replay, 1 << 28),
-            ("steps_per_update", config.steps_per_update, usize::MAX),
-            ("rollout", config.rollout, 1 << 20),
-        ] {
-            if value < 1 || value > most {
-                problems.push(format!("`{field}`: {value}, it must be 1 to {most}"));
-            }
-        }
-        if config.warm_up > config.replay {
-            problems.push(format!(
-                "`warm_up`: {}, the replay holds only {}",
-                config.warm_up, config.replay
-            ));
-        }
+        config.amounts().check("", &mut problems);
         config.target.check("target", &mut problems);
         config.decay.check("decay", &mut problems);
         config.reward.check("reward", spec, &mut problems);
-        let actions = discrete_actions(Sac::NAME, spec, &mut problems);
-        if actions > 256 {
-            problems.push(format!("`Sac` takes at most 256 actions, {} has {actions}", spec.name));
-        }
+        let actions = kept_actions(Sac::NAME, spec, &mut problems);
         if !problems.is_empty() {
             return Err(AgentError { problems });
         }
@@ -191,10 +177,6 @@ impl Plan<'_> {
     fn masked(&self) -> bool {
         self.0.masks == Masks::Use
     }
-}
-
-fn choice(greedy: bool) -> Choice {
-    if greedy { Choice::Greedy } else { Choice::Softmax }
 }
 
 impl LearnerPlan for Plan<'_> {
@@ -212,7 +194,7 @@ impl LearnerPlan for Plan<'_> {
             window: 1,
             lanes: 1,
         };
-        let actor = Actor::new(form.clone(), spec, self.masked(), choice(false))?;
+        let actor = Actor::new(form.clone(), spec, self.masked(), Choice::by_policy(false))?;
         let mut flat = first_parameters(&form, &mut streams.at(Purpose::Init, 0, 0));
         // All actions alike at first.
         shrink_head(&form, &mut flat);
@@ -248,7 +230,7 @@ impl LearnerPlan for Plan<'_> {
         greedy: bool,
     ) -> Result<Box<dyn Policy>, AgentError> {
         let form = self.form(spec)?;
-        Ok(Box::new(saved_actor(form, parameters, spec, self.masked(), choice(greedy))?))
+        Ok(Box::new(saved_actor(form, parameters, spec, self.masked(), Choice::by_policy(greedy))?))
     }
 }
 
@@ -292,13 +274,7 @@ impl SoftLearner {
         };
         self.replay.draw(&mut rng, draw, batch);
         if config.reward == RewardUse::Team && !self.common {
-            let (first, others) = batch.rewards.split_at_mut(batch.rows);
-            for other in others.chunks_exact(batch.rows) {
-                first.iter_mut().zip(other).for_each(|(sum, reward)| *sum += reward);
-            }
-            for other in others.chunks_exact_mut(batch.rows) {
-                other.copy_from_slice(first);
-            }
+            batch.share_rewards();
         }
     }
 
@@ -371,18 +347,8 @@ impl SoftLearner {
         rows.map(|row| libm::log(open(row).max(1) as f64)).sum::<f64>() / count
     }
 
-    /// Updates that are due after so many environment steps.
-    fn due(&self, steps: u64) -> u64 {
-        let warm_up = self.config.warm_up.max(1) as u64;
-        if steps < warm_up {
-            0
-        } else {
-            (steps - warm_up) / self.config.steps_per_update as u64 + 1
-        }
-    }
-
     fn updates(&mut self, state: &mut State) -> Result<Report, LearnError> {
-        let due = self.due(state.steps);
+        let due = self.config.amounts().due(state.steps);
         state.adam.rate = self.config.rate * self.config.decay.at(state.steps, self.total_steps);
         let mut values = Vec::new();
         while state.updates < due {
@@ -429,7 +395,7 @@ impl Core for SoftLearner {
     }
 
     fn choice(&self, _: u64, greedy: bool) -> Choice {
-        choice(greedy)
+        Choice::by_policy(greedy)
     }
 
     fn take(&mut self, rollout: &Rollout, memory: &[f32], updates: u64) -> Result<(), LearnError> {
