@@ -23,23 +23,19 @@
 //! **Version history.** 1: first.
 
 use std::ops::Range;
-use std::sync::Arc;
 
-use bevy_ecs::prelude::*;
-use bevy_ecs::system::SystemState;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::batch::{Actions, BatchEnv, BatchError, End};
-use crate::ecs::{
-    Clock, Dice, EcsGame, Frame, Phase, Plugin, Reward, Scope, Sharded, Stages, column, whole,
-};
+use crate::batch::{BatchEnv, BatchError};
+use crate::ecs::Plugin;
+use crate::puzzle::{self, Puzzle};
 use crate::registry::Registered;
 use crate::seed::{Streams, below};
 use crate::snapshot::{Reader, Writer};
 use crate::spec::{ActionSpace, EnvSpec, ObservationSpace, Payoff, Turns};
-use crate::{BuildError, EnvFactory};
+use crate::{BuildError, EnvFactory, finite};
 
 /// Raised when the same seed and actions give another trajectory.
 const VERSION: u32 = 1;
@@ -90,8 +86,8 @@ impl Default for KeyDoor {
 /// Row and column.
 type Cell = (u8, u8);
 
-/// On each instance's row: where everything is. Doors open in order, so counting them tells which are open.
-#[derive(Component, Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// Where everything is. Doors open in order, so counting them tells which are open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Maze {
     agent: Cell,
     goal: Cell,
@@ -103,10 +99,6 @@ struct Maze {
     /// Doors opened so far; as many as the keys taken, or one fewer.
     opened: u8,
 }
-
-/// On each agent's row: the action chosen for this step.
-#[derive(Component, Clone, Copy, Debug, PartialEq, Eq)]
-struct Intent(u8);
 
 /// A validated configuration.
 #[derive(Debug)]
@@ -152,37 +144,6 @@ impl Rules {
         }
     }
 
-    fn spec(&self) -> EnvSpec {
-        let last = [f32::from(self.rows - 1), f32::from(self.width() - 1)];
-        let things = 2 * self.doors + 1;
-        let mut low = vec![0.0; 3];
-        low.resize(3 + 2 * things, -1.0);
-        let high = [&last[..], &[1.0], &last.repeat(things)].concat();
-        EnvSpec {
-            name: format!("KeyDoor-{}x{}x{}", self.doors + 1, self.rows, self.cols),
-            version: VERSION,
-            agents: 1,
-            roles: vec!["walker".to_owned()],
-            state: low.len(),
-            observation: ObservationSpace { shape: vec![low.len()], low, high },
-            action: ActionSpace::Discrete { names: ACTIONS.map(str::to_owned).to_vec() },
-            turns: Turns::Simultaneous,
-            payoff: Payoff::Common,
-            horizon: Some(self.steps),
-            tallies: ["solved", "doors"].map(str::to_owned).to_vec(),
-        }
-    }
-
-    fn draw(&self, rng: &mut ChaCha8Rng) -> Maze {
-        let mut maze = Maze { agent: self.cell(0, rng), ..Maze::default() };
-        for door in 0..self.doors {
-            maze.keys[door] = self.other(door, maze.agent, rng);
-            maze.doors[door] = below(rng, u32::from(self.rows)) as u8;
-        }
-        maze.goal = self.other(self.doors, maze.agent, rng);
-        maze
-    }
-
     /// Where an action leads; the same cell where a wall or a locked door is in the way.
     fn next(&self, maze: &Maze, action: u8) -> Cell {
         let (row, col) = maze.agent;
@@ -201,7 +162,7 @@ impl Rules {
         if passable { to } else { maze.agent }
     }
 
-    fn go(&self, maze: &mut Maze, action: u8) -> Deed {
+    fn walk(&self, maze: &mut Maze, action: u8) -> Deed {
         maze.agent = self.next(maze, action);
         let (taken, opened) = (usize::from(maze.taken), usize::from(maze.opened));
         let key = taken == opened && taken < self.doors && maze.keys[taken] == maze.agent;
@@ -233,6 +194,129 @@ impl Rules {
     }
 }
 
+impl Puzzle for Rules {
+    type State = Maze;
+
+    fn spec(&self) -> EnvSpec {
+        let last = [f32::from(self.rows - 1), f32::from(self.width() - 1)];
+        let things = 2 * self.doors + 1;
+        let mut low = vec![0.0; 3];
+        low.resize(3 + 2 * things, -1.0);
+        let high = [&last[..], &[1.0], &last.repeat(things)].concat();
+        EnvSpec {
+            name: format!("KeyDoor-{}x{}x{}", self.doors + 1, self.rows, self.cols),
+            version: VERSION,
+            agents: 1,
+            roles: vec!["walker".to_owned()],
+            state: low.len(),
+            observation: ObservationSpace { shape: vec![low.len()], low, high },
+            action: ActionSpace::Discrete { names: ACTIONS.map(str::to_owned).to_vec() },
+            turns: Turns::Simultaneous,
+            payoff: Payoff::Common,
+            horizon: Some(self.steps),
+            tallies: ["solved", "doors"].map(str::to_owned).to_vec(),
+        }
+    }
+
+    fn draw(&self, rng: &mut ChaCha8Rng) -> Maze {
+        let mut maze = Maze { agent: self.cell(0, rng), ..Maze::default() };
+        for door in 0..self.doors {
+            maze.keys[door] = self.other(door, maze.agent, rng);
+            maze.doors[door] = below(rng, u32::from(self.rows)) as u8;
+        }
+        maze.goal = self.other(self.doors, maze.agent, rng);
+        maze
+    }
+
+    fn go(&self, maze: &mut Maze, action: u8) -> f32 {
+        let KeyDoor { goal, key, door, step, .. } = self.config;
+        let deed = self.walk(maze, action);
+        let mut reward = step;
+        for (done, worth) in [(deed.key, key), (deed.door, door), (self.solved(maze), goal)] {
+            if done {
+                reward += worth;
+            }
+        }
+        reward
+    }
+
+    fn solved(&self, maze: &Maze) -> bool {
+        maze.agent == maze.goal
+    }
+
+    fn can(&self, maze: &Maze, action: u8) -> bool {
+        self.next(maze, action) != maze.agent
+    }
+
+    fn show(&self, maze: &Maze, out: &mut [f32]) {
+        self.see(maze, None, out);
+    }
+
+    fn observe(&self, maze: &Maze, out: &mut [f32]) {
+        self.see(maze, self.config.sight, out);
+    }
+
+    fn tallies(&self, maze: &Maze) -> [f32; 2] {
+        [f32::from(u8::from(self.solved(maze))), f32::from(maze.opened)]
+    }
+
+    fn save(&self, maze: &Maze, to: &mut Writer) {
+        let Maze { agent, goal, keys, doors, taken, opened } = *maze;
+        for (row, col) in [agent, goal].iter().chain(&keys[..self.doors]) {
+            to.u8(*row);
+            to.u8(*col);
+        }
+        for row in &doors[..self.doors] {
+            to.u8(*row);
+        }
+        to.u8(taken);
+        to.u8(opened);
+    }
+
+    fn restore(&self, from: &mut Reader<'_>) -> Result<Maze, BatchError> {
+        let mut maze = Maze::default();
+        let [agent, goal] = [&mut maze.agent, &mut maze.goal];
+        for (row, col) in [agent, goal].into_iter().chain(&mut maze.keys[..self.doors]) {
+            (*row, *col) = (from.u8()?, from.u8()?);
+            if *row >= self.rows || *col >= self.width() {
+                let why = format!("({row}, {col}) is outside the maze");
+                return Err(BatchError::Snapshot { why });
+            }
+        }
+        for row in &mut maze.doors[..self.doors] {
+            *row = from.u8()?;
+        }
+        (maze.taken, maze.opened) = (from.u8()?, from.u8()?);
+        let most = self.doors as u8;
+        if maze.taken > most || maze.opened > maze.taken || maze.taken - maze.opened > 1 {
+            let (taken, opened) = (maze.taken, maze.opened);
+            let why = format!("{taken} keys taken and {opened} doors opened of {most}");
+            return Err(BatchError::Snapshot { why });
+        }
+        Ok(maze)
+    }
+
+    fn describe(&self, maze: &Maze) -> Value {
+        let at = |(row, col): Cell| json!({ "row": row, "col": col });
+        let key = |door: usize| (door >= usize::from(maze.taken)).then(|| at(maze.keys[door]));
+        let door = |door: usize| {
+            let open = door < usize::from(maze.opened);
+            json!({ "row": maze.doors[door], "col": self.wall(door), "open": open })
+        };
+        json!({
+            "agent": at(maze.agent),
+            "holds_key": maze.taken > maze.opened,
+            "keys": (0..self.doors).map(key).collect::<Vec<_>>(),
+            "doors": (0..self.doors).map(door).collect::<Vec<_>>(),
+            "goal": at(maze.goal),
+        })
+    }
+
+    fn size(&self) -> (u8, u8) {
+        (self.rows, self.width())
+    }
+}
+
 impl KeyDoor {
     fn rules(&self) -> Result<Rules, BuildError> {
         let mut problems = Vec::new();
@@ -247,13 +331,10 @@ impl KeyDoor {
         if self.steps == Some(0) {
             problems.push("`steps`: 0, an episode has at least 1 step".to_owned());
         }
-        for (field, value) in
-            [("goal", self.goal), ("key", self.key), ("door", self.door), ("step", self.step)]
-        {
-            if !value.is_finite() {
-                problems.push(format!("`{field}`: {value}, it must be a finite number"));
-            }
-        }
+        finite(
+            &[("goal", self.goal), ("key", self.key), ("door", self.door), ("step", self.step)],
+            &mut problems,
+        );
         BuildError::check(problems)?;
         let (rows, cols) = self.room;
         let usual = 8 * self.rooms as u32 * (u32::from(rows) + u32::from(cols));
@@ -278,8 +359,7 @@ impl KeyDoor {
         plugins: Vec<Box<dyn Plugin>>,
     ) -> Result<Box<dyn BatchEnv>, BuildError> {
         let rules = self.rules()?;
-        let game = Game { spec: Arc::new(rules.spec()), rules: Arc::new(rules) };
-        Ok(Box::new(Sharded::new(game, lanes, shard, streams, plugins)?))
+        puzzle::build(rules, lanes, shard, streams, plugins)
     }
 }
 
@@ -313,209 +393,11 @@ impl Registered<dyn EnvFactory> for KeyDoor {
     }
 }
 
-#[derive(Resource, Clone)]
-struct Setup(Arc<Rules>);
-
-const TABLE: &str = "components of the maze are stored in tables";
-
-fn walk(
-    setup: Res<Setup>,
-    mut instances: Query<(&Clock, &mut Maze)>,
-    mut agents: Query<(&Intent, &mut Reward)>,
-) {
-    let Rules { config, .. } = &*setup.0;
-    let (_, mazes) = whole(instances.contiguous_iter_mut().expect(TABLE));
-    let (intents, rewards) = whole(agents.contiguous_iter_mut().expect(TABLE));
-    for ((maze, intent), reward) in column(mazes).iter_mut().zip(intents).zip(column(rewards)) {
-        let deed = setup.0.go(maze, intent.0);
-        let mut pay = config.step;
-        for (done, worth) in [
-            (deed.key, config.key),
-            (deed.door, config.door),
-            (maze.agent == maze.goal, config.goal),
-        ] {
-            if done {
-                pay += worth;
-            }
-        }
-        reward.0 = pay;
-    }
-}
-
-fn judge(setup: Res<Setup>, mut instances: Query<(&mut Clock, &Maze)>) {
-    let (clocks, mazes) = whole(instances.contiguous_iter_mut().expect(TABLE));
-    for (clock, maze) in column(clocks).iter_mut().zip(mazes) {
-        clock.end = if maze.agent == maze.goal {
-            End::Terminated
-        } else if clock.step >= setup.0.steps {
-            End::Truncated
-        } else {
-            End::Running
-        };
-    }
-}
-
-fn begin(setup: Res<Setup>, mut instances: Query<(&Clock, &mut Dice, &mut Maze)>) {
-    let (clocks, dice, mazes) = whole(instances.contiguous_iter_mut().expect(TABLE));
-    for ((clock, dice), maze) in clocks.iter().zip(column(dice)).zip(column(mazes)) {
-        if clock.end.is_over() {
-            *maze = setup.0.draw(&mut dice.0);
-        }
-    }
-}
-
-/// Access to one shard's columns from outside its schedule.
-struct Columns {
-    mazes: SystemState<Query<'static, 'static, (&'static Clock, &'static mut Maze)>>,
-    intents: QueryState<&'static mut Intent>,
-}
-
-impl Columns {
-    fn with<T>(&mut self, world: &mut World, task: impl FnOnce(&[Clock], &mut [Maze]) -> T) -> T {
-        let mut query = self.mazes.get_mut(world).expect("queries need no resource");
-        let (clocks, mazes) = whole(query.contiguous_iter_mut().expect(TABLE));
-        task(clocks, column(mazes))
-    }
-}
-
-#[derive(Clone)]
-struct Game {
-    spec: Arc<EnvSpec>,
-    rules: Arc<Rules>,
-}
-
-impl EcsGame for Game {
-    type Columns = Columns;
-
-    fn spec(&self) -> &EnvSpec {
-        &self.spec
-    }
-
-    fn spawn(&self, world: &mut World, rows: Vec<(Clock, Dice)>) -> Columns {
-        let envs = rows.len();
-        world.insert_resource(Setup(self.rules.clone()));
-        world.spawn_batch(rows.into_iter().map(|(clock, dice)| (clock, dice, Maze::default())));
-        world.spawn_batch(std::iter::repeat_n((Intent(0), Reward(0.0)), envs));
-        Columns { mazes: SystemState::new(world), intents: world.query() }
-    }
-
-    fn systems(&self, stages: &mut Stages) {
-        stages.step.add_systems((walk.in_set(Phase::Dynamics), judge.in_set(Phase::Reward)));
-        stages.reset.add_systems(begin.in_set(Phase::Reset));
-    }
-
-    fn act(&self, columns: &mut Columns, world: &mut World, actions: Actions<'_>) {
-        let Actions::Discrete(actions) = actions else { return };
-        let intents = column(whole(columns.intents.contiguous_iter_mut(world).expect(TABLE)));
-        for (intent, &action) in intents.iter_mut().zip(actions) {
-            intent.0 = action as u8;
-        }
-    }
-
-    fn observe(&self, columns: &mut Columns, world: &mut World, scope: Scope, frame: Frame<'_>) {
-        let (rules, size) = (&*self.rules, self.spec.state);
-        columns.with(world, |clocks, mazes| {
-            for (lane, (clock, maze)) in clocks.iter().zip(mazes).enumerate() {
-                if scope == Scope::Ended && !clock.end.is_over() {
-                    continue;
-                }
-                let place = lane * size..(lane + 1) * size;
-                if let Some(out) = frame.observations.get_mut(place.clone()) {
-                    rules.see(maze, rules.config.sight, out);
-                }
-                if let Some(out) = frame.state.get_mut(place) {
-                    rules.see(maze, None, out);
-                }
-                let actions = ACTIONS.len();
-                if let Some(mask) = frame.masks.get_mut(lane * actions..(lane + 1) * actions) {
-                    for (action, open) in mask.iter_mut().enumerate() {
-                        *open = rules.next(maze, action as u8) != maze.agent;
-                    }
-                }
-                if let Some(out) = frame.tallies.get_mut(lane * 2..(lane + 1) * 2) {
-                    let solved = f32::from(u8::from(maze.agent == maze.goal));
-                    out.copy_from_slice(&[solved, f32::from(maze.opened)]);
-                }
-            }
-        });
-    }
-
-    fn save(&self, columns: &mut Columns, world: &mut World, lane: usize, to: &mut Writer) {
-        columns.with(world, |_, mazes| {
-            let Maze { agent, goal, keys, doors, taken, opened } = mazes[lane];
-            for (row, col) in [agent, goal].iter().chain(&keys[..self.rules.doors]) {
-                to.u8(*row);
-                to.u8(*col);
-            }
-            for row in &doors[..self.rules.doors] {
-                to.u8(*row);
-            }
-            to.u8(taken);
-            to.u8(opened);
-        });
-    }
-
-    fn restore(
-        &self,
-        columns: &mut Columns,
-        world: &mut World,
-        lane: usize,
-        from: &mut Reader<'_>,
-    ) -> Result<(), BatchError> {
-        let rules = &*self.rules;
-        let mut maze = Maze::default();
-        let [agent, goal] = [&mut maze.agent, &mut maze.goal];
-        for (row, col) in [agent, goal].into_iter().chain(&mut maze.keys[..rules.doors]) {
-            (*row, *col) = (from.u8()?, from.u8()?);
-            if *row >= rules.rows || *col >= rules.width() {
-                let why = format!("({row}, {col}) is outside the maze");
-                return Err(BatchError::Snapshot { why });
-            }
-        }
-        for row in &mut maze.doors[..rules.doors] {
-            *row = from.u8()?;
-        }
-        (maze.taken, maze.opened) = (from.u8()?, from.u8()?);
-        let most = rules.doors as u8;
-        if maze.taken > most || maze.opened > maze.taken || maze.taken - maze.opened > 1 {
-            let (taken, opened) = (maze.taken, maze.opened);
-            let why = format!("{taken} keys taken and {opened} doors opened of {most}");
-            return Err(BatchError::Snapshot { why });
-        }
-        columns.with(world, |_, mazes| mazes[lane] = maze);
-        Ok(())
-    }
-
-    fn describe(&self, columns: &mut Columns, world: &mut World, lane: usize) -> Value {
-        let rules = &*self.rules;
-        let at = |(row, col): Cell| json!({ "row": row, "col": col });
-        columns.with(world, |_, mazes| {
-            let maze = mazes[lane];
-            let key = |door: usize| (door >= usize::from(maze.taken)).then(|| at(maze.keys[door]));
-            let door = |door: usize| {
-                let open = door < usize::from(maze.opened);
-                json!({ "row": maze.doors[door], "col": rules.wall(door), "open": open })
-            };
-            json!({
-                "agent": at(maze.agent),
-                "holds_key": maze.taken > maze.opened,
-                "keys": (0..rules.doors).map(key).collect::<Vec<_>>(),
-                "doors": (0..rules.doors).map(door).collect::<Vec<_>>(),
-                "goal": at(maze.goal),
-            })
-        })
-    }
-
-    fn scenery(&self) -> Value {
-        json!({ "rows": self.rules.rows, "cols": self.rules.width() })
-    }
-}
-
 #[cfg(test)]
 #[expect(clippy::float_cmp, reason = "small whole numbers")]
 mod tests {
     use super::*;
-    use crate::batch::Buffers;
+    use crate::batch::{Actions, Buffers, End};
     use crate::seed::Purpose;
 
     /// Two rooms of two by two; the door is in the lower row.
@@ -537,10 +419,10 @@ mod tests {
     fn a_door_is_a_wall_without_its_key() {
         let (rules, mut maze) = small();
         assert_eq!(rules.width(), 5);
-        assert_eq!(rules.go(&mut maze, RIGHT), NOTHING);
+        assert_eq!(rules.walk(&mut maze, RIGHT), NOTHING);
         assert_eq!(maze.agent, (1, 1));
         for (action, to) in [(UP, (0, 1)), (UP, (0, 1)), (RIGHT, (0, 1)), (DOWN, (1, 1))] {
-            assert_eq!(rules.go(&mut maze, action), NOTHING);
+            assert_eq!(rules.walk(&mut maze, action), NOTHING);
             assert_eq!(maze.agent, to);
         }
     }
@@ -548,22 +430,22 @@ mod tests {
     #[test]
     fn the_key_opens_the_door_once_and_the_door_stays_open() {
         let (rules, mut maze) = small();
-        rules.go(&mut maze, UP);
-        assert_eq!(rules.go(&mut maze, LEFT), Deed { key: true, door: false });
+        rules.walk(&mut maze, UP);
+        assert_eq!(rules.walk(&mut maze, LEFT), Deed { key: true, door: false });
         let mut seen = [0.0; 9];
         rules.see(&maze, None, &mut seen);
         assert_eq!(seen, [0.0, 0.0, 1.0, -1.0, -1.0, 1.0, 2.0, 0.0, 4.0]);
-        rules.go(&mut maze, DOWN);
-        rules.go(&mut maze, RIGHT);
-        assert_eq!(rules.go(&mut maze, RIGHT), Deed { key: false, door: true });
+        rules.walk(&mut maze, DOWN);
+        rules.walk(&mut maze, RIGHT);
+        assert_eq!(rules.walk(&mut maze, RIGHT), Deed { key: false, door: true });
         assert_eq!(maze.agent, (1, 2));
         // In the doorway there is only left and right.
         assert_eq!((rules.next(&maze, UP), rules.next(&maze, DOWN)), ((1, 2), (1, 2)));
         rules.see(&maze, Some(1), &mut seen);
         assert_eq!(seen, [1.0, 2.0, 0.0, -1.0, -1.0, -1.0, -1.0, -1.0, -1.0]);
-        assert_eq!(rules.go(&mut maze, RIGHT), NOTHING);
-        assert_eq!(rules.go(&mut maze, LEFT), NOTHING);
-        assert_eq!(rules.go(&mut maze, LEFT), NOTHING);
+        assert_eq!(rules.walk(&mut maze, RIGHT), NOTHING);
+        assert_eq!(rules.walk(&mut maze, LEFT), NOTHING);
+        assert_eq!(rules.walk(&mut maze, LEFT), NOTHING);
         assert_eq!(maze.agent, (1, 1));
     }
 
@@ -592,7 +474,7 @@ mod tests {
                 (_, std::cmp::Ordering::Less) => LEFT,
                 _ => RIGHT,
             };
-            rules.go(&mut maze, action);
+            rules.walk(&mut maze, action);
             steps += 1;
             assert!(steps <= rules.steps, "{maze:?}");
         }

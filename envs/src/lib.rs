@@ -15,6 +15,7 @@ pub mod ecs;
 pub mod foraging;
 pub mod key_door;
 pub mod matrix;
+mod puzzle;
 pub mod registry;
 pub mod snapshot;
 pub mod sokoban;
@@ -43,6 +44,13 @@ impl BuildError {
     /// The problems, if any.
     pub fn check(problems: Vec<String>) -> Result<(), Self> {
         if problems.is_empty() { Ok(()) } else { Err(Self { problems }) }
+    }
+}
+
+/// Adds a sentence for every number that is not finite.
+fn finite(fields: &[(&str, f32)], problems: &mut Vec<String>) {
+    for (field, value) in fields.iter().filter(|(_, value)| !value.is_finite()) {
+        problems.push(format!("`{field}`: {value}, it must be a finite number"));
     }
 }
 

@@ -23,23 +23,19 @@
 //! **Version history.** 1: first.
 
 use std::ops::Range;
-use std::sync::Arc;
 
-use bevy_ecs::prelude::*;
-use bevy_ecs::system::SystemState;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::batch::{Actions, BatchEnv, BatchError, End};
-use crate::ecs::{
-    Clock, Dice, EcsGame, Frame, Phase, Plugin, Reward, Scope, Sharded, Stages, column, whole,
-};
+use crate::batch::{BatchEnv, BatchError};
+use crate::ecs::Plugin;
+use crate::puzzle::{self, Puzzle};
 use crate::registry::Registered;
 use crate::seed::{Streams, below};
 use crate::snapshot::{Reader, Writer};
 use crate::spec::{ActionSpace, EnvSpec, ObservationSpace, Payoff, Turns};
-use crate::{BuildError, EnvFactory};
+use crate::{BuildError, EnvFactory, finite};
 
 /// Raised when the same seed and actions give another trajectory.
 const VERSION: u32 = 1;
@@ -120,8 +116,8 @@ impl Cells {
     }
 }
 
-/// On each instance's row: the room. Cell numbers are `row * cols + col`.
-#[derive(Component, Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// The room. Cell numbers are `row * cols + col`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Room {
     walls: Cells,
     targets: Cells,
@@ -139,10 +135,6 @@ impl Room {
     }
 }
 
-/// On each agent's row: the action chosen for this step.
-#[derive(Component, Clone, Copy, Debug, PartialEq, Eq)]
-struct Intent(u8);
-
 /// A validated configuration.
 #[derive(Debug)]
 struct Rules {
@@ -158,25 +150,6 @@ impl Rules {
         usize::from(self.rows) * usize::from(self.cols)
     }
 
-    fn spec(&self) -> EnvSpec {
-        let shape = vec![LAYERS, usize::from(self.rows), usize::from(self.cols)];
-        let size = LAYERS * self.cells();
-        let source = if self.level.is_some() { "level" } else { "drawn" };
-        EnvSpec {
-            name: format!("Sokoban-{}x{}-{}b-{source}", self.rows, self.cols, self.boxes),
-            version: VERSION,
-            agents: 1,
-            roles: vec!["pusher".to_owned()],
-            observation: ObservationSpace { shape, low: vec![0.0; size], high: vec![1.0; size] },
-            action: ActionSpace::Discrete { names: ACTIONS.map(str::to_owned).to_vec() },
-            state: size,
-            turns: Turns::Simultaneous,
-            payoff: Payoff::Common,
-            horizon: Some(self.config.steps),
-            tallies: ["solved", "on_targets"].map(str::to_owned).to_vec(),
-        }
-    }
-
     /// The neighbour in the direction of an action; inside the outer walls there is always one.
     fn next(&self, cell: u8, action: u8) -> u8 {
         match action {
@@ -187,13 +160,8 @@ impl Rules {
         }
     }
 
-    fn can(&self, room: &Room, action: u8) -> bool {
-        let to = self.next(room.player, action);
-        if room.boxes.has(to) { room.free(self.next(to, action)) } else { !room.walls.has(to) }
-    }
-
     /// One step; returns whether a box came onto a target, and whether one left one.
-    fn go(&self, room: &mut Room, action: u8) -> (bool, bool) {
+    fn push(&self, room: &mut Room, action: u8) -> (bool, bool) {
         if !self.can(room, action) {
             return (false, false);
         }
@@ -227,7 +195,8 @@ impl Rules {
         }
     }
 
-    fn draw(&self, rng: &mut ChaCha8Rng) -> Room {
+    /// A level of its own.
+    fn level(&self, rng: &mut ChaCha8Rng) -> Room {
         loop {
             let room = self.carve(rng);
             if let Some(room) = self.scatter(room, rng) {
@@ -304,6 +273,122 @@ impl Rules {
     }
 }
 
+impl Puzzle for Rules {
+    type State = Room;
+
+    fn spec(&self) -> EnvSpec {
+        let shape = vec![LAYERS, usize::from(self.rows), usize::from(self.cols)];
+        let size = LAYERS * self.cells();
+        let source = if self.level.is_some() { "level" } else { "drawn" };
+        EnvSpec {
+            name: format!("Sokoban-{}x{}-{}b-{source}", self.rows, self.cols, self.boxes),
+            version: VERSION,
+            agents: 1,
+            roles: vec!["pusher".to_owned()],
+            observation: ObservationSpace { shape, low: vec![0.0; size], high: vec![1.0; size] },
+            action: ActionSpace::Discrete { names: ACTIONS.map(str::to_owned).to_vec() },
+            state: size,
+            turns: Turns::Simultaneous,
+            payoff: Payoff::Common,
+            horizon: Some(self.config.steps),
+            tallies: ["solved", "on_targets"].map(str::to_owned).to_vec(),
+        }
+    }
+
+    fn draw(&self, rng: &mut ChaCha8Rng) -> Room {
+        self.level.unwrap_or_else(|| self.level(rng))
+    }
+
+    fn go(&self, room: &mut Room, action: u8) -> f32 {
+        let Sokoban { step, on, off, solved, .. } = self.config;
+        let (came, left) = self.push(room, action);
+        let mut reward = step;
+        for (done, worth) in [(came, on), (left, off), (room.solved(), solved)] {
+            if done {
+                reward += worth;
+            }
+        }
+        reward
+    }
+
+    fn solved(&self, room: &Room) -> bool {
+        room.solved()
+    }
+
+    fn can(&self, room: &Room, action: u8) -> bool {
+        let to = self.next(room.player, action);
+        if room.boxes.has(to) { room.free(self.next(to, action)) } else { !room.walls.has(to) }
+    }
+
+    fn show(&self, room: &Room, out: &mut [f32]) {
+        let cells = self.cells();
+        out.fill(0.0);
+        for (layer, set) in [room.walls, room.targets, room.boxes].into_iter().enumerate() {
+            for (cell, place) in out[layer * cells..][..cells].iter_mut().enumerate() {
+                *place = f32::from(u8::from(set.has(cell as u8)));
+            }
+        }
+        out[3 * cells + usize::from(room.player)] = 1.0;
+    }
+
+    fn tallies(&self, room: &Room) -> [f32; 2] {
+        [f32::from(u8::from(room.solved())), room.boxes.common(room.targets) as f32]
+    }
+
+    fn save(&self, room: &Room, to: &mut Writer) {
+        let Room { walls, targets, boxes, player } = *room;
+        for word in [walls, targets, boxes].iter().flat_map(|set| set.0) {
+            to.u64(word);
+        }
+        to.u8(player);
+    }
+
+    fn restore(&self, from: &mut Reader<'_>) -> Result<Room, BatchError> {
+        let mut room = Room::default();
+        for set in [&mut room.walls, &mut room.targets, &mut room.boxes] {
+            for word in &mut set.0 {
+                *word = from.u64()?;
+            }
+        }
+        room.player = from.u8()?;
+        let bad = |why: &str| Err(BatchError::Snapshot { why: why.to_owned() });
+        let Self { rows, cols, .. } = *self;
+        for cell in 0..=u8::MAX {
+            let (row, col) = (cell / cols, cell % cols);
+            let inside = row > 0 && row + 1 < rows && col > 0 && col + 1 < cols;
+            let occupied = room.boxes.has(cell) || room.targets.has(cell) || room.player == cell;
+            if occupied && (!inside || room.walls.has(cell)) {
+                return bad("something stands in a wall or outside the room");
+            }
+            if !inside && row < rows && !room.walls.has(cell) {
+                return bad("the room is open");
+            }
+        }
+        if room.boxes.has(room.player) || room.boxes.count() != u32::from(self.boxes) {
+            return bad("the player stands on a box, or a box is missing");
+        }
+        Ok(room)
+    }
+
+    fn describe(&self, room: &Room) -> Value {
+        let symbol = |cell: u8| match (room.targets.has(cell), room.player == cell) {
+            _ if room.walls.has(cell) => '#',
+            (true, _) if room.boxes.has(cell) => '*',
+            (false, _) if room.boxes.has(cell) => '$',
+            (true, true) => '+',
+            (true, false) => '.',
+            (false, true) => '@',
+            (false, false) => ' ',
+        };
+        let line = |row: u8| (0..self.cols).map(|col| symbol(row * self.cols + col)).collect();
+        json!({ "room": (0..self.rows).map(line).collect::<Vec<String>>() })
+    }
+
+    fn size(&self) -> (u8, u8) {
+        (self.rows, self.cols)
+    }
+}
+
 impl Sokoban {
     fn rules(&self) -> Result<Rules, BuildError> {
         let mut problems = Vec::new();
@@ -325,13 +410,10 @@ impl Sokoban {
         if self.steps == 0 {
             problems.push("`steps`: 0, an episode has at least 1 step".to_owned());
         }
-        for (field, value) in
-            [("step", self.step), ("on", self.on), ("off", self.off), ("solved", self.solved)]
-        {
-            if !value.is_finite() {
-                problems.push(format!("`{field}`: {value}, it must be a finite number"));
-            }
-        }
+        finite(
+            &[("step", self.step), ("on", self.on), ("off", self.off), ("solved", self.solved)],
+            &mut problems,
+        );
         if level.is_none() {
             let most = rows.saturating_sub(2) as u32 * cols.saturating_sub(2) as u32 / 6;
             if !(1..=most).contains(&u32::from(self.boxes)) {
@@ -362,8 +444,7 @@ impl Sokoban {
         plugins: Vec<Box<dyn Plugin>>,
     ) -> Result<Box<dyn BatchEnv>, BuildError> {
         let rules = self.rules()?;
-        let game = Game { spec: Arc::new(rules.spec()), rules: Arc::new(rules) };
-        Ok(Box::new(Sharded::new(game, lanes, shard, streams, plugins)?))
+        puzzle::build(rules, lanes, shard, streams, plugins)
     }
 }
 
@@ -455,213 +536,10 @@ impl Registered<dyn EnvFactory> for Sokoban {
     }
 }
 
-#[derive(Resource, Clone)]
-struct Setup(Arc<Rules>);
-
-const TABLE: &str = "components of Sokoban are stored in tables";
-
-fn push(
-    setup: Res<Setup>,
-    mut instances: Query<(&Clock, &mut Room)>,
-    mut agents: Query<(&Intent, &mut Reward)>,
-) {
-    let Rules { config, .. } = &*setup.0;
-    let (_, rooms) = whole(instances.contiguous_iter_mut().expect(TABLE));
-    let (intents, rewards) = whole(agents.contiguous_iter_mut().expect(TABLE));
-    for ((room, intent), reward) in column(rooms).iter_mut().zip(intents).zip(column(rewards)) {
-        let (on, off) = setup.0.go(room, intent.0);
-        reward.0 = config.step;
-        if on {
-            reward.0 += config.on;
-        }
-        if off {
-            reward.0 += config.off;
-        }
-        if room.solved() {
-            reward.0 += config.solved;
-        }
-    }
-}
-
-fn judge(setup: Res<Setup>, mut instances: Query<(&mut Clock, &Room)>) {
-    let (clocks, rooms) = whole(instances.contiguous_iter_mut().expect(TABLE));
-    for (clock, room) in column(clocks).iter_mut().zip(rooms) {
-        clock.end = if room.solved() {
-            End::Terminated
-        } else if clock.step >= setup.0.config.steps {
-            End::Truncated
-        } else {
-            End::Running
-        };
-    }
-}
-
-fn begin(setup: Res<Setup>, mut instances: Query<(&Clock, &mut Dice, &mut Room)>) {
-    let (clocks, dice, rooms) = whole(instances.contiguous_iter_mut().expect(TABLE));
-    for ((clock, dice), room) in clocks.iter().zip(column(dice)).zip(column(rooms)) {
-        if clock.end.is_over() {
-            *room = setup.0.level.unwrap_or_else(|| setup.0.draw(&mut dice.0));
-        }
-    }
-}
-
-/// Access to one shard's columns from outside its schedule.
-struct Columns {
-    rooms: SystemState<Query<'static, 'static, (&'static Clock, &'static mut Room)>>,
-    intents: QueryState<&'static mut Intent>,
-}
-
-#[derive(Clone)]
-struct Game {
-    spec: Arc<EnvSpec>,
-    rules: Arc<Rules>,
-}
-
-impl Game {
-    fn see(&self, room: &Room, out: &mut [f32]) {
-        let cells = self.rules.cells();
-        out.fill(0.0);
-        for (layer, set) in [room.walls, room.targets, room.boxes].into_iter().enumerate() {
-            for (cell, place) in out[layer * cells..][..cells].iter_mut().enumerate() {
-                *place = f32::from(u8::from(set.has(cell as u8)));
-            }
-        }
-        out[3 * cells + usize::from(room.player)] = 1.0;
-    }
-}
-
-impl EcsGame for Game {
-    type Columns = Columns;
-
-    fn spec(&self) -> &EnvSpec {
-        &self.spec
-    }
-
-    fn spawn(&self, world: &mut World, rows: Vec<(Clock, Dice)>) -> Columns {
-        let envs = rows.len();
-        world.insert_resource(Setup(self.rules.clone()));
-        world.spawn_batch(rows.into_iter().map(|(clock, dice)| (clock, dice, Room::default())));
-        world.spawn_batch(std::iter::repeat_n((Intent(0), Reward(0.0)), envs));
-        Columns { rooms: SystemState::new(world), intents: world.query() }
-    }
-
-    fn systems(&self, stages: &mut Stages) {
-        stages.step.add_systems((push.in_set(Phase::Interact), judge.in_set(Phase::Reward)));
-        stages.reset.add_systems(begin.in_set(Phase::Reset));
-    }
-
-    fn act(&self, columns: &mut Columns, world: &mut World, actions: Actions<'_>) {
-        let Actions::Discrete(actions) = actions else { return };
-        let intents = column(whole(columns.intents.contiguous_iter_mut(world).expect(TABLE)));
-        for (intent, &action) in intents.iter_mut().zip(actions) {
-            intent.0 = action as u8;
-        }
-    }
-
-    fn observe(&self, columns: &mut Columns, world: &mut World, scope: Scope, frame: Frame<'_>) {
-        let mut query = columns.rooms.get_mut(world).expect("queries need no resource");
-        let (clocks, rooms) = whole(query.contiguous_iter_mut().expect(TABLE));
-        let size = self.spec.state;
-        for (lane, (clock, room)) in clocks.iter().zip(column(rooms)).enumerate() {
-            if scope == Scope::Ended && !clock.end.is_over() {
-                continue;
-            }
-            let place = lane * size..(lane + 1) * size;
-            for out in [&mut *frame.observations, &mut *frame.state] {
-                if let Some(out) = out.get_mut(place.clone()) {
-                    self.see(room, out);
-                }
-            }
-            let actions = ACTIONS.len();
-            if let Some(mask) = frame.masks.get_mut(lane * actions..(lane + 1) * actions) {
-                for (action, open) in mask.iter_mut().enumerate() {
-                    *open = self.rules.can(room, action as u8);
-                }
-                // A player that is walled in may do anything, which is nothing.
-                if !mask.contains(&true) {
-                    mask.fill(true);
-                }
-            }
-            if let Some(out) = frame.tallies.get_mut(lane * 2..(lane + 1) * 2) {
-                let on = room.boxes.common(room.targets);
-                out.copy_from_slice(&[f32::from(u8::from(room.solved())), on as f32]);
-            }
-        }
-    }
-
-    fn save(&self, columns: &mut Columns, world: &mut World, lane: usize, to: &mut Writer) {
-        let mut query = columns.rooms.get_mut(world).expect("queries need no resource");
-        let (_, rooms) = whole(query.contiguous_iter_mut().expect(TABLE));
-        let Room { walls, targets, boxes, player } = column(rooms)[lane];
-        for word in [walls, targets, boxes].iter().flat_map(|set| set.0) {
-            to.u64(word);
-        }
-        to.u8(player);
-    }
-
-    fn restore(
-        &self,
-        columns: &mut Columns,
-        world: &mut World,
-        lane: usize,
-        from: &mut Reader<'_>,
-    ) -> Result<(), BatchError> {
-        let mut query = columns.rooms.get_mut(world).expect("queries need no resource");
-        let (_, rooms) = whole(query.contiguous_iter_mut().expect(TABLE));
-        let mut room = Room::default();
-        for set in [&mut room.walls, &mut room.targets, &mut room.boxes] {
-            for word in &mut set.0 {
-                *word = from.u64()?;
-            }
-        }
-        room.player = from.u8()?;
-        let bad = |why: &str| Err(BatchError::Snapshot { why: why.to_owned() });
-        let Rules { rows, cols, .. } = *self.rules;
-        for cell in 0..=u8::MAX {
-            let (row, col) = (cell / cols, cell % cols);
-            let inside = row > 0 && row + 1 < rows && col > 0 && col + 1 < cols;
-            let occupied = room.boxes.has(cell) || room.targets.has(cell) || room.player == cell;
-            if occupied && (!inside || room.walls.has(cell)) {
-                return bad("something stands in a wall or outside the room");
-            }
-            if !inside && row < rows && !room.walls.has(cell) {
-                return bad("the room is open");
-            }
-        }
-        if room.boxes.has(room.player) || room.boxes.count() != u32::from(self.rules.boxes) {
-            return bad("the player stands on a box, or a box is missing");
-        }
-        column(rooms)[lane] = room;
-        Ok(())
-    }
-
-    fn describe(&self, columns: &mut Columns, world: &mut World, lane: usize) -> Value {
-        let mut query = columns.rooms.get_mut(world).expect("queries need no resource");
-        let (_, rooms) = whole(query.contiguous_iter_mut().expect(TABLE));
-        let room = column(rooms)[lane];
-        let symbol = |cell: u8| match (room.targets.has(cell), room.player == cell) {
-            _ if room.walls.has(cell) => '#',
-            (true, _) if room.boxes.has(cell) => '*',
-            (false, _) if room.boxes.has(cell) => '$',
-            (true, true) => '+',
-            (true, false) => '.',
-            (false, true) => '@',
-            (false, false) => ' ',
-        };
-        let Rules { rows, cols, .. } = *self.rules;
-        let line = |row: u8| (0..cols).map(|col| symbol(row * cols + col)).collect::<String>();
-        json!({ "room": (0..rows).map(line).collect::<Vec<_>>() })
-    }
-
-    fn scenery(&self) -> Value {
-        json!({ "rows": self.rules.rows, "cols": self.rules.cols })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::batch::Buffers;
+    use crate::batch::{Actions, Buffers, End};
 
     struct Played {
         env: Box<dyn BatchEnv>,
@@ -754,7 +632,7 @@ mod tests {
             }
             for action in 0..4 {
                 let mut next = room;
-                rules.go(&mut next, action);
+                rules.push(&mut next, action);
                 if seen.insert((next.boxes.0, next.player)) {
                     front.push(next);
                 }
@@ -793,7 +671,7 @@ mod tests {
             let mut room = rules.draw(&mut rng);
             for _ in 0..40 {
                 if !room.solved() {
-                    rules.go(&mut room, below(&mut rng, 4) as u8);
+                    rules.push(&mut room, below(&mut rng, 4) as u8);
                 }
             }
             stuck += u32::from(!solvable(&rules, room));

@@ -26,7 +26,7 @@ use crate::ecs::{Plugin, Sharded};
 use crate::registry::Registered;
 use crate::seed::Streams;
 use crate::spec::{ActionSpace, EnvSpec, ObservationSpace, Payoff, Turns};
-use crate::{BuildError, EnvFactory};
+use crate::{BuildError, EnvFactory, finite};
 
 mod game;
 
@@ -202,9 +202,7 @@ impl Rules {
         if self.steps == 0 {
             problems.push("`steps`: 0, an episode has at least 1 step".to_owned());
         }
-        for (field, value) in rewards.iter().filter(|(_, value)| !value.is_finite()) {
-            problems.push(format!("`{field}`: {value}, it must be a finite number"));
-        }
+        finite(rewards, &mut problems);
         if let Kind::Hunt(hunt) = &self.kind {
             if hunt.apples > 64 {
                 problems.push(format!("`apples`: {}, there may be at most 64", hunt.apples));
