@@ -4,13 +4,10 @@ use plotters::prelude::*;
 use serde_json::Value;
 
 use super::report::Report;
-use crate::drivers::solve::plot::{COLOURS, failed, range};
+use crate::drivers::solve::plot::{COLOURS, failed, panels, range};
 
 /// Width and height of a panel in pixels.
 const PANEL: (u32, u32) = (560, 480);
-
-/// Most panels side by side; further players are left out.
-const MOST_PANELS: usize = 4;
 
 /// Policies of one player that a heat map shows at most.
 const MOST_POLICIES: usize = 64;
@@ -24,31 +21,13 @@ fn shade(share: f64) -> RGBColor {
     RGBColor(towards(end.0, part), towards(end.1, part), towards(end.2, part))
 }
 
-fn drawn(
-    panels: usize,
-    draw: impl Fn(usize, &DrawingArea<SVGBackend<'_>, plotters::coord::Shift>) -> Result<(), String>,
-) -> Result<String, String> {
-    let panels = panels.clamp(1, MOST_PANELS);
-    let mut svg = String::new();
-    {
-        let size = (PANEL.0 * panels as u32, PANEL.1);
-        let root = SVGBackend::with_string(&mut svg, size).into_drawing_area();
-        root.fill(&WHITE).map_err(failed)?;
-        for (player, area) in root.split_evenly((1, panels)).iter().enumerate() {
-            draw(player, area)?;
-        }
-        root.present().map_err(failed)?;
-    }
-    Ok(svg)
-}
-
 /// Mean payoffs of each player; with more than two players the others play their first policies.
 pub(super) fn heatmap(report: &Report<'_>) -> Result<String, String> {
     let game = report.game;
     let shape = game.shape();
     let rows = shape[0].min(MOST_POLICIES);
     let columns = shape.get(1).map_or(1, |&columns| columns.min(MOST_POLICIES));
-    drawn(game.players(), |player, area| {
+    panels(game.players(), PANEL, |player, area| {
         let tensor = game.payoff_tensor(player);
         let at = |row: usize, column: usize| {
             let mut profile = vec![0; shape.len()];
@@ -92,7 +71,7 @@ pub(super) fn heatmap(report: &Report<'_>) -> Result<String, String> {
 
 /// Shares of every policy, stacked, iteration by iteration.
 pub(super) fn meta(report: &Report<'_>) -> Result<String, String> {
-    drawn(report.game.players(), |player, area| {
+    panels(report.game.players(), PANEL, |player, area| {
         let mut chart = ChartBuilder::on(area)
             .margin(12)
             .caption(format!("{}: what player {player} plays", report.name), ("sans-serif", 16))
@@ -130,7 +109,7 @@ pub(super) fn meta(report: &Report<'_>) -> Result<String, String> {
 /// Mean payoff against strategic variance of every policy and of every iteration's mixture, against what the others
 /// play in the end.
 pub(super) fn frontier(report: &Report<'_>) -> Result<String, String> {
-    drawn(report.frontiers.len(), |player, area| {
+    panels(report.frontiers.len(), PANEL, |player, area| {
         let Some(points) = report.frontiers.get(player) else { return Ok(()) };
         let mut chart = ChartBuilder::on(area)
             .margin(12)

@@ -97,20 +97,29 @@ fn panel(
     Ok(())
 }
 
-/// The plot as SVG text.
-pub(super) fn frontier(report: &Report) -> Result<String, String> {
-    let panels = report.players.len().min(MOST_PANELS);
+/// Panels of this size side by side as SVG text, one a player, as far as there is room.
+pub(crate) fn panels(
+    count: usize,
+    (width, height): (u32, u32),
+    draw: impl Fn(usize, &DrawingArea<SVGBackend<'_>, Shift>) -> Result<(), String>,
+) -> Result<String, String> {
+    let count = count.clamp(1, MOST_PANELS);
     let mut svg = String::new();
     {
-        let size = (PANEL.0 * panels as u32, PANEL.1);
+        let size = (width * count as u32, height);
         let root = SVGBackend::with_string(&mut svg, size).into_drawing_area();
         root.fill(&WHITE).map_err(failed)?;
-        for (player, area) in root.split_evenly((1, panels)).iter().enumerate() {
-            panel(area, report, player)?;
+        for (player, area) in root.split_evenly((1, count)).iter().enumerate() {
+            draw(player, area)?;
         }
         root.present().map_err(failed)?;
     }
     Ok(svg)
+}
+
+/// The plot as SVG text.
+pub(super) fn frontier(report: &Report) -> Result<String, String> {
+    panels(report.players.len(), PANEL, |player, area| panel(area, report, player))
 }
 
 #[cfg(test)]
