@@ -8,6 +8,7 @@ mod high_risk;
 mod psro;
 mod results;
 mod run;
+mod runs;
 mod setup;
 mod test;
 

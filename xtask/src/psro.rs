@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use crate::command::{program, root};
+use crate::runs::{Run, read_json};
 
 /// What is compared, and how.
 pub(crate) struct Study {
@@ -100,15 +101,8 @@ Two iterations of warm-up make a response to each policy alone, so that both con
     },
 ];
 
-fn read(path: &Path) -> Result<Value> {
-    let text =
-        fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    serde_json::from_str(&text).with_context(|| format!("{} is not JSON", path.display()))
-}
-
 /// Runs the study with this `gambol`, keeping runs in `folder`, and writes its page and its numbers.
 pub(crate) fn write(study: &Study, seeds: &[u64], gambol: &Path, folder: &Path) -> Result<()> {
-    let scenario = root().join("assets/scenarios").join(study.scenario).with_extension("ron");
     let jobs: Vec<(usize, u64)> = seeds
         .iter()
         .flat_map(|&seed| (0..study.methods.len()).map(move |method| (method, seed)))
@@ -120,7 +114,11 @@ pub(crate) fn write(study: &Study, seeds: &[u64], gambol: &Path, folder: &Path) 
     let workers = thread::available_parallelism().map_or(1, usize::from);
     let work = || -> Result<()> {
         while let Some(&job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-            train(study, gambol, &scenario, job, &dir(job))?;
+            let (method, seed) = job;
+            let (method, sets) = study.methods[method];
+            let label = format!("{}: {method}", study.name);
+            let (scenario, dir) = (study.scenario, &dir(job));
+            Run { label: &label, scenario, sets, seed, dir, quiet: true }.ensure(gambol)?;
         }
         Ok(())
     };
@@ -147,8 +145,8 @@ pub(crate) fn write(study: &Study, seeds: &[u64], gambol: &Path, folder: &Path) 
         pairs.push(found["pairs"].as_array().context("no pairs")?.clone());
     }
     let results: Vec<Value> =
-        jobs.iter().map(|&job| read(&dir(job).join("results.json"))).collect::<Result<_>>()?;
-    let manifest = read(&dir(jobs[0]).join("manifest.json"))?;
+        jobs.iter().map(|&job| read_json(&dir(job).join("results.json"))).collect::<Result<_>>()?;
+    let manifest = read_json(&dir(jobs[0]).join("manifest.json"))?;
     let path = root().join("docs/results").join(study.name);
     fs::write(path.with_extension("md"), markdown(study, seeds, &pairs, &results, &manifest))?;
     let kept: Vec<Value> = jobs
@@ -168,41 +166,6 @@ pub(crate) fn write(study: &Study, seeds: &[u64], gambol: &Path, folder: &Path) 
     let all = json!({ "build": manifest["build"], "runs": kept, "pairs": pairs });
     fs::write(path.with_extension("json"), serde_json::to_string_pretty(&all)? + "\n")?;
     Ok(())
-}
-
-fn train(
-    study: &Study,
-    gambol: &Path,
-    scenario: &Path,
-    (method, seed): (usize, u64),
-    dir: &Path,
-) -> Result<()> {
-    let (label, sets) = study.methods[method];
-    let asked = format!("{}\n{}\n", sets.join("\n"), fs::read_to_string(scenario)?);
-    let note = dir.with_extension("asked");
-    let complete =
-        read(&dir.join("manifest.json")).is_ok_and(|found| found["status"] == "complete");
-    if complete && fs::read_to_string(&note).is_ok_and(|before| before == asked) {
-        return Ok(());
-    }
-    eprintln!("{}: {label}, seed {seed}", study.name);
-    if dir.exists() {
-        fs::remove_dir_all(dir)?;
-    }
-    let status = program(&gambol.to_string_lossy())
-        .arg("run")
-        .arg(scenario)
-        .args(sets.iter().flat_map(|set| ["--set", set]))
-        .args(["--threads", "1", "--json", "--seed", &seed.to_string(), "--out"])
-        .arg(dir)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .context("cannot start `gambol`")?;
-    if !status.success() {
-        bail!("`gambol run` of {label} with seed {seed} ended with {status}");
-    }
-    Ok(fs::write(note, asked)?)
 }
 
 /// Mean over seeds and half of its 95 % interval.

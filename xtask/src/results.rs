@@ -7,7 +7,7 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
-    process::{ExitCode, Stdio},
+    process::ExitCode,
     thread,
 };
 
@@ -15,8 +15,10 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use crate::{
-    command::{Command, cargo, program, root},
-    high_risk, psro, setup,
+    command::{Command, cargo, root},
+    high_risk, psro,
+    runs::{Run, load_note, read_json},
+    setup,
 };
 
 pub(crate) const COMMAND: Command = Command {
@@ -348,32 +350,12 @@ fn built(study: &str) -> Result<PathBuf> {
     Ok(gambol)
 }
 
-fn read_json(path: &Path) -> Result<Value> {
-    let text =
-        fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    serde_json::from_str(&text).with_context(|| format!("{} is not JSON", path.display()))
-}
-
 fn number(value: &Value, pointer: &str) -> Result<f64> {
     value.pointer(pointer).and_then(Value::as_f64).with_context(|| format!("no number {pointer}"))
 }
 
 fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
-}
-
-/// Whether a run directory holds this scenario's run with this seed, complete.
-/// With settings, which stand in the folder's name, the run's copy of the scenario is not compared.
-fn complete(dir: &Path, scenario: &Path, seed: u64, set: bool) -> Result<bool> {
-    let Ok(manifest) = read_json(&dir.join("manifest.json")) else { return Ok(false) };
-    let ran = fs::read_to_string(dir.join("scenario.ron")).unwrap_or_default();
-    let asked = fs::read_to_string(scenario)?;
-    // The run's copy has the run's own seed in it.
-    let without_seed = |text: &str| -> Vec<String> {
-        text.lines().filter(|line| !line.starts_with("    seed: ")).map(str::to_owned).collect()
-    };
-    let same = (set || without_seed(&ran) == without_seed(&asked)) && manifest["seed"] == seed;
-    Ok(same && manifest["status"] == "complete")
 }
 
 /// What is beside the returns in the results, and in the last line of metrics about the learner.
@@ -404,32 +386,12 @@ fn columns(results: &Value, learner: &Value) -> Result<Vec<Column>> {
 fn train(gambol: &Path, named: &str, seed: u64) -> Result<Trained> {
     let mut words = named.split(' ');
     let name = words.next().unwrap_or_default();
-    let settings: Vec<_> = words.collect();
-    let scenario = root().join("assets/scenarios").join(name).with_extension("ron");
+    let sets: Vec<_> = words.collect();
     let plain = |char: char| char.is_alphanumeric() || "=.-".contains(char);
     let of = |text: &str| text.replace(|char| !plain(char), "_");
     let dir = target().join("results").join(format!("{}-{seed}", of(named)));
-    let load = dir.with_extension("load");
-    if !complete(&dir, &scenario, seed, !settings.is_empty())? {
-        eprintln!("{named}, seed {seed}");
-        if dir.exists() {
-            fs::remove_dir_all(&dir)?;
-        }
-        fs::write(&load, load_average())?;
-        // Not `cargo run`: it would wait for every other cargo of this folder before each seed.
-        let status = program(&gambol.to_string_lossy())
-            .arg("run")
-            .arg(&scenario)
-            .args(settings.iter().flat_map(|setting| ["--set", setting]))
-            .args(["--threads", "1", "--json", "--seed", &seed.to_string(), "--out"])
-            .arg(&dir)
-            .stdout(Stdio::null())
-            .status()
-            .context("cannot start `gambol`")?;
-        if !status.success() {
-            bail!("`gambol run` of {named} with seed {seed} ended with {status}");
-        }
-    }
+    let run = Run { label: named, scenario: name, sets: &sets, seed, dir: &dir, quiet: false };
+    run.ensure(gambol)?;
     let (manifest, results) =
         (read_json(&dir.join("manifest.json"))?, read_json(&dir.join("results.json"))?);
     let (mut curve, mut learner) = (Vec::new(), Value::Null);
@@ -450,15 +412,9 @@ fn train(gambol: &Path, named: &str, seed: u64) -> Result<Trained> {
         steps: number(&results, "/environment_steps")? as u64,
         curve,
         seconds: number(&manifest, "/seconds")?,
-        load: fs::read_to_string(&load).unwrap_or_default(),
+        load: fs::read_to_string(load_note(&dir)).unwrap_or_default(),
         manifest,
     })
-}
-
-/// Processes that wanted to run in the last minute; empty where the system does not tell.
-fn load_average() -> String {
-    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    text.split(' ').next().unwrap_or_default().to_owned()
 }
 
 fn machine() -> String {
